@@ -46,7 +46,7 @@ export interface ReadAnswer<T> {
   /** The revision of the state that this shows. */
   readonly revision: number;
   readonly leader: string | null;
-  /** Upper bound of the answer's age; `null` for a linearizable read. */
+  /** Milliseconds since this member was last level with its leader; `null` for a linearizable read. */
   readonly staleness_ms: number | null;
 }
 
@@ -99,8 +99,8 @@ export interface ClusterStatus {
   readonly leader: string | null;
   readonly term: number;
   readonly members: readonly MemberStatus[];
-  /** Applied index and SHA-256 (hex) of this member's state there: equal on all members at equal indexes. */
-  readonly state: { readonly applied_index: number; readonly revision: number; readonly hash: string };
+  /** SHA-256 (hex) of this member's state at its applied index: equal on all members at equal indexes. */
+  readonly state: { readonly applied_index: number; readonly revision: number; readonly hash: string | null };
 }
 
 export interface HealthReport {
@@ -120,8 +120,13 @@ export interface HealthReport {
   readonly term: number;
 }
 
+export interface StatusOptions extends CallOptions {
+  /** Include the state's hash (`?hash=true`). Costs time in proportion to the number of instances. */
+  readonly stateHash?: boolean | undefined;
+}
+
 /** What a member tells of itself and its cluster. */
 export interface ClusterService {
-  status(options?: CallOptions): Promise<ClusterStatus>;
+  status(options?: StatusOptions): Promise<ClusterStatus>;
   health(options?: CallOptions): Promise<HealthReport>;
 }

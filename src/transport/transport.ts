@@ -64,7 +64,23 @@ export interface MemberReport {
   readonly grpcAddress: string;
 }
 
-export type PeerMessage = RaftMessage | ForwardCommands | ForwardRejected | SnapshotChunk | SnapshotAck | MemberReport;
+/**
+ * The sender knows the receiver under another incarnation: its data directory was lost or replaced. Such a member has
+ * forgotten its votes and acknowledgements and must not take part (trap 9); on this message it ends.
+ */
+export interface PeerRefusal {
+  readonly type: 'peer-refusal';
+  readonly knownIncarnation: string;
+}
+
+export type PeerMessage =
+  | PeerRefusal
+  | RaftMessage
+  | ForwardCommands
+  | ForwardRejected
+  | SnapshotChunk
+  | SnapshotAck
+  | MemberReport;
 
 /** Who is speaking. Sent with every batch of messages and checked against the receiver's own. */
 export interface PeerIdentity {
