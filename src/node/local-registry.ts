@@ -1,0 +1,253 @@
+import { encodeCommand } from '../registry/commands.ts';
+import { type ErrorFacts, RegistryError } from '../registry/errors.ts';
+import type { ApplyOutcome, Command, CommandResult, Instance, RenewedLease } from '../registry/machine.ts';
+import type {
+  DeregistrationResult,
+  HeartbeatFailure,
+  HeartbeatResult,
+  HeartbeatsResult,
+  HeartbeatTarget,
+  InstanceRecord,
+  RegistrationResult,
+} from '../registry/records.ts';
+import type { RegistryState } from '../registry/registry-state.ts';
+import type {
+  CallOptions,
+  Consistency,
+  InstanceFilter,
+  InstancePage,
+  ListQuery,
+  ReadAnswer,
+  ReadOptions,
+  RegistryService,
+} from '../registry/service.ts';
+import {
+  parseDeregistrationTarget,
+  parseHeartbeatTarget,
+  parseRegistration,
+  type TtlPolicy,
+} from '../registry/validation.ts';
+import { formatTimestamp, toRecord } from '../registry/views.ts';
+import type { Random } from './environment.ts';
+import { HeartbeatGatherer } from './heartbeat-gatherer.ts';
+import type { ReadGate } from './read-gate.ts';
+import type { WriteQueue } from './write-queue.ts';
+
+/** A heartbeat looks its lease up again when it was replaced on the way; more often than this it has lost a race for good. */
+const maxLookups = 4;
+
+export interface LocalRegistryHost {
+  state(): RegistryState;
+  leader(): string | null;
+  nowMs(): number;
+  wake(): void;
+}
+
+export interface LocalRegistrySettings {
+  readonly ttlPolicy: TtlPolicy;
+  readonly validateDependencies: boolean;
+  readonly requestTimeoutMs: number;
+  readonly leaderWaitMs: number;
+}
+
+/** The registry as this member offers it: commands through the log, reads from its own state. */
+export class LocalRegistry implements RegistryService {
+  readonly #host: LocalRegistryHost;
+  readonly #settings: LocalRegistrySettings;
+  readonly #writes: WriteQueue;
+  readonly #reads: ReadGate;
+  readonly #random: Random;
+  readonly #heartbeats: HeartbeatGatherer;
+  readonly #bootId: string;
+  #requests = 0;
+
+  constructor(
+    host: LocalRegistryHost,
+    settings: LocalRegistrySettings,
+    writes: WriteQueue,
+    reads: ReadGate,
+    random: Random,
+  ) {
+    this.#host = host;
+    this.#settings = settings;
+    this.#writes = writes;
+    this.#reads = reads;
+    this.#random = random;
+    this.#bootId = random.hex(16);
+    this.#heartbeats = new HeartbeatGatherer(
+      (command) => this.#submit(command, 'heartbeats', settings.requestTimeoutMs),
+      () => host.wake(),
+    );
+  }
+
+  /** Called once a turn, before writes leave. */
+  flush(): void {
+    this.#heartbeats.flush();
+  }
+
+  async register(input: unknown, options: CallOptions = {}): Promise<RegistrationResult> {
+    const registration = parseRegistration(input, this.#settings.ttlPolicy, (name) => `${name}-${this.#random.hex(8)}`);
+    const { validateDependencies } = this.#settings;
+    const { result } = await this.#submit(
+      { type: 'register', registration, validateDependencies },
+      'other',
+      this.#timeoutMs(options),
+    );
+    if (result.type === 'registered') return result.result;
+    throw refusal(result);
+  }
+
+  async deregister(input: unknown, options: CallOptions = {}): Promise<DeregistrationResult> {
+    const { name, id, lease_id } = parseDeregistrationTarget(input);
+    const { result } = await this.#submit(
+      { type: 'deregister', name, id, leaseId: lease_id ?? null },
+      'other',
+      this.#timeoutMs(options),
+    );
+    if (result.type !== 'deregistered') throw refusal(result);
+    return {
+      message: `Instance '${id}' of service '${name}' is deregistered.`,
+      deregistered_at: formatTimestamp(result.deregisteredAtMs),
+    };
+  }
+
+  async heartbeat(input: unknown, options: CallOptions = {}): Promise<HeartbeatResult> {
+    const renewed = await this.#renew(parseHeartbeatTarget(input), options);
+    return {
+      status: renewed.status,
+      last_heartbeat: formatTimestamp(renewed.lastHeartbeatMs),
+      lease_renewed: true,
+      ttl_remaining: renewed.ttl.unhealthy_after,
+    };
+  }
+
+  async heartbeats(inputs: readonly unknown[], options: CallOptions = {}): Promise<HeartbeatsResult> {
+    const targets = inputs.map(parseMember);
+    const failed: HeartbeatFailure[] = [];
+    let renewed = 0;
+    await Promise.all(
+      targets.map(async (target) => {
+        try {
+          await this.#renew(target, options);
+          renewed++;
+        } catch (error) {
+          if (!(error instanceof RegistryError)) throw error;
+          failed.push({ name: target.name, id: target.id, error: error.code, message: error.message });
+        }
+      }),
+    );
+    return { renewed, failed };
+  }
+
+  async getInstances(
+    name: string,
+    filter: InstanceFilter,
+    options: ReadOptions = {},
+  ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
+    const staleness = await this.#ready(options);
+    const state = this.#host.state();
+    return this.#answer(state.instancesOf(name, filter).map(toRecord), staleness);
+  }
+
+  async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
+    const staleness = await this.#ready(options);
+    const { instances, total } = this.#host.state().query(query, query.limit ?? 100, query.offset ?? 0);
+    return this.#answer({ instances: instances.map(toRecord), total }, staleness);
+  }
+
+  #submit(command: Command, kind: 'heartbeats' | 'other', timeoutMs: number): Promise<ApplyOutcome> {
+    const requestId = `${this.#bootId}-${(this.#requests++).toString(36)}`;
+    return this.#writes.submit(requestId, encodeCommand(requestId, command), kind, timeoutMs);
+  }
+
+  /**
+   * Renews the lease that an instance has now. What this member has not applied yet is not held against the caller:
+   * before it says no, it makes itself level with the leader and looks again.
+   */
+  async #renew(target: HeartbeatTarget, options: CallOptions): Promise<RenewedLease> {
+    let level = false;
+    for (let lookup = 0; lookup < maxLookups; lookup++) {
+      const instance = this.#host.state().find(target.name, target.id);
+      const matches = instance && (target.lease_id === undefined || target.lease_id === instance.leaseId);
+      if (matches) {
+        const renewed = await this.#heartbeats.renew(instance.leaseId);
+        if (renewed) return renewed;
+        // Its entry was applied here, so this member's state already says why the lease is gone.
+        continue;
+      }
+      if (level) throw this.#notRenewable(target, instance);
+      await this.#level(options);
+      level = true;
+    }
+    throw this.#notRenewable(target, this.#host.state().find(target.name, target.id));
+  }
+
+  #notRenewable({ name, id, lease_id }: HeartbeatTarget, instance: Instance | undefined): RegistryError {
+    if (instance) {
+      return new RegistryError(
+        'lease_mismatch',
+        `Instance '${id}' of service '${name}' was registered again and has another lease now. If this process is not the one that registered it last, stop its heartbeats.`,
+        { field: 'lease_id', value: lease_id, details: { current_lease_id: instance.leaseId } },
+      );
+    }
+    const tombstone = this.#host.state().tombstone(name, id);
+    if (tombstone) {
+      const deregistered_at = formatTimestamp(tombstone.atWallMs);
+      return new RegistryError(
+        'service_gone',
+        `Instance '${id}' of service '${name}' is no longer listed: it was ${tombstone.cause} at ${deregistered_at}. Register it again.`,
+        { details: { deregistered_at, cause: tombstone.cause } },
+      );
+    }
+    return new RegistryError(
+      'service_not_found',
+      `No instance '${id}' of service '${name}' is registered. Register it first.`,
+    );
+  }
+
+  /** Waits until this member may answer. @returns the answer's greatest age in milliseconds, `null` when linearizable */
+  async #ready(options: ReadOptions): Promise<number | null> {
+    const consistency: Consistency = options.consistency ?? 'linearizable';
+    if (consistency === 'linearizable') {
+      await this.#level(options);
+      return null;
+    }
+    const levelAtMs = this.#reads.levelAtMs;
+    if (levelAtMs === null) {
+      throw new RegistryError(
+        'service_unavailable',
+        'This member has not been level with a leader since it started, so the age of its state is unknown. Retry in a moment or ask another member.',
+        { retryAfterSeconds: 1 },
+      );
+    }
+    return Math.ceil(this.#host.nowMs() - levelAtMs);
+  }
+
+  #level(options: CallOptions): Promise<void> {
+    return this.#reads.level(Math.min(this.#timeoutMs(options), this.#settings.leaderWaitMs));
+  }
+
+  #timeoutMs(options: CallOptions): number {
+    return Math.min(options.timeoutMs ?? this.#settings.requestTimeoutMs, this.#settings.requestTimeoutMs);
+  }
+
+  #answer<T>(value: T, staleness_ms: number | null): ReadAnswer<T> {
+    return { value, revision: this.#host.state().revision, leader: this.#host.leader(), staleness_ms };
+  }
+}
+
+function parseMember(input: unknown, position: number): HeartbeatTarget {
+  try {
+    return parseHeartbeatTarget(input);
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    const { field, value, details } = error;
+    const facts: ErrorFacts = { field: `instances[${position}]${field ? `.${field}` : ''}`, value, details };
+    throw new RegistryError(error.code, error.message, facts);
+  }
+}
+
+function refusal(result: CommandResult): RegistryError {
+  if (result.type === 'refused') return new RegistryError(result.code, result.message, result);
+  throw new Error(`A command was answered with '${result.type}', which is another command's result.`);
+}
