@@ -1,0 +1,167 @@
+"""The client that programs use: every call twice, blocking and for asyncio."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import functools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Callable, Iterable, List, Mapping, Optional, Type, TypeVar, Union
+
+from .records import HealthReport, ServiceRecord
+from .sync_client import UNSTATED_VERSION, SyncManifestClient
+
+_T = TypeVar("_T")
+
+#: Calls of one client that may be under way at once for asyncio; more wait their turn.
+_ASYNC_CALLS_AT_ONCE = 16
+
+
+class ManifestClient(SyncManifestClient):
+    """A client of the registry.
+
+    Every node of the cluster answers every request. Name several, and a call goes on to the next where one does not
+    answer; name one, and it is retried. Calls are repeated only as repeating is safe, wait a little longer each time,
+    and end within ``timeout`` seconds.
+
+    One client may be used by many threads and event loops at once, and in forked children. Calls that end in ``_async``
+    do the same as those without, in threads that belong to the client, so that neither the event loop nor its default
+    executor waits. Cancelling one stops the waiting, not the request.
+
+    >>> with ManifestClient("http://localhost:8500,http://localhost:8510") as client:
+    ...     url = client.get_service("orchestrator")["interfaces"]["REST"]
+    """
+
+    _executor: Optional[ThreadPoolExecutor] = None
+    _executor_lock = threading.Lock()
+
+    async def register_async(
+        self,
+        name: str,
+        version: str = UNSTATED_VERSION,
+        interfaces: Optional[Mapping[str, str]] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        *,
+        instance_id: Optional[str] = None,
+        ttl: Optional[Mapping[str, float]] = None,
+    ) -> str:
+        """See ``register``."""
+        return await self._in_thread(
+            functools.partial(self.register, name, version, interfaces, metadata, instance_id=instance_id, ttl=ttl)
+        )
+
+    async def heartbeat_async(self, name: str, instance_id: str, lease_id: Optional[int] = None) -> None:
+        """See ``heartbeat``."""
+        await self._in_thread(functools.partial(self.heartbeat, name, instance_id, lease_id))
+
+    async def deregister_async(self, name: str, instance_id: str) -> None:
+        """See ``deregister``."""
+        await self._in_thread(functools.partial(self.deregister, name, instance_id))
+
+    async def get_service_async(self, name: str, *, consistency: Optional[str] = None) -> ServiceRecord:
+        """See ``get_service``."""
+        return await self._in_thread(functools.partial(self.get_service, name, consistency=consistency))
+
+    async def get_instances_async(
+        self,
+        name: str,
+        *,
+        status: Optional[str] = None,
+        tag: Union[str, Iterable[str], None] = None,
+        environment: Optional[str] = None,
+        dependency: Optional[str] = None,
+        interface: Optional[str] = None,
+        consistency: Optional[str] = None,
+    ) -> List[ServiceRecord]:
+        """See ``get_instances``."""
+        return await self._in_thread(
+            functools.partial(
+                self.get_instances,
+                name,
+                status=status,
+                tag=tag,
+                environment=environment,
+                dependency=dependency,
+                interface=interface,
+                consistency=consistency,
+            )
+        )
+
+    async def list_services_async(
+        self,
+        *,
+        status: Optional[str] = None,
+        tag: Union[str, Iterable[str], None] = None,
+        dependency: Optional[str] = None,
+        environment: Optional[str] = None,
+        interface: Optional[str] = None,
+        name: Optional[str] = None,
+        limit: Optional[int] = None,
+        offset: int = 0,
+        consistency: Optional[str] = None,
+    ) -> List[ServiceRecord]:
+        """See ``list_services``."""
+        return await self._in_thread(
+            functools.partial(
+                self.list_services,
+                status=status,
+                tag=tag,
+                dependency=dependency,
+                environment=environment,
+                interface=interface,
+                name=name,
+                limit=limit,
+                offset=offset,
+                consistency=consistency,
+            )
+        )
+
+    async def health_async(self) -> HealthReport:
+        """See ``health``."""
+        return await self._in_thread(self.health)
+
+    def close(self) -> None:
+        """Closes the connections. Instances stay registered; later calls raise ``ManifestError``."""
+        super().close()
+        with self._executor_lock:
+            executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown(wait=False)
+
+    def forget_after_fork(self) -> None:
+        """Called in a forked child, which has none of the parent's threads."""
+        super().forget_after_fork()
+        self._executor_lock = threading.Lock()
+        self._executor = None
+
+    async def _in_thread(self, call: Callable[[], _T]) -> _T:
+        with self._executor_lock:
+            if self._executor is None:
+                self._executor = ThreadPoolExecutor(_ASYNC_CALLS_AT_ONCE, thread_name_prefix="manifest-client")
+            # Context variables go along, as with asyncio.to_thread, for those who trace requests through logs.
+            future = self._executor.submit(contextvars.copy_context().run, call)
+        return await asyncio.wrap_future(future)
+
+    def __enter__(self) -> "ManifestClient":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> "ManifestClient":
+        return self
+
+    async def __aexit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()

@@ -1,0 +1,116 @@
+"""The nodes that a client may ask, and which one it asks next."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
+from urllib.parse import urlsplit
+
+from .errors import ValidationError
+
+DEFAULT_URL = "http://localhost:8500"
+
+#: Seconds for which a node that failed is tried last.
+SET_ASIDE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One node's REST address."""
+
+    scheme: str
+    host: str
+    port: int
+    base_path: str
+
+    def __str__(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.base_path}"
+
+
+def parse_endpoints(value: Union[str, Iterable[str]]) -> Tuple[Endpoint, ...]:
+    """Reads one URL, several separated by commas, or a list of them.
+
+    Raises:
+        ValidationError: naming ``manifest_url``.
+    """
+    parts = value.split(",") if isinstance(value, str) else list(value)
+    urls = [part.strip() if isinstance(part, str) else part for part in parts]
+    endpoints = tuple(dict.fromkeys(_parse_endpoint(url) for url in urls if url != ""))
+    if not endpoints:
+        raise _invalid("names no node", "")
+    return endpoints
+
+
+def _parse_endpoint(url: object) -> Endpoint:
+    if not isinstance(url, str):
+        raise _invalid("must hold strings", repr(url))
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError as problem:
+        raise _invalid(f"cannot be read ({problem})", url) from problem
+    if parts.username is not None or parts.password is not None:
+        raise _invalid("must not hold credentials; pass auth_token instead", "")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise _invalid("must begin with http:// or https:// and name a host", url)
+    if parts.query or parts.fragment:
+        raise _invalid("must not have a query or a fragment", url)
+    base_path = parts.path.rstrip("/")
+    if base_path.endswith("/v1"):
+        base_path = base_path[: -len("/v1")]
+    return Endpoint(parts.scheme, parts.hostname, port or (443 if parts.scheme == "https" else 80), base_path)
+
+
+def _invalid(problem: str, url: str) -> ValidationError:
+    got = f"; got {url!r}" if url else ""
+    return ValidationError(
+        "validation_error",
+        f"manifest_url {problem}{got}. Write it as {DEFAULT_URL}, several separated by commas.",
+        field="manifest_url",
+        value=url or None,
+    )
+
+
+class EndpointOrder:
+    """Which node to ask first: clients begin at different ones, stay while it answers, and leave when it fails.
+
+    Thread safe.
+    """
+
+    def __init__(
+        self,
+        endpoints: Tuple[Endpoint, ...],
+        monotonic: Callable[[], float] = time.monotonic,
+        first: Optional[int] = None,
+    ) -> None:
+        self._endpoints = endpoints
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._preferred = random.randrange(len(endpoints)) if first is None else first
+        self._aside_until: Dict[Endpoint, float] = {}
+
+    def in_order(self) -> List[Endpoint]:
+        """All nodes, from the preferred one on, with those that failed lately at the end, longest ago first."""
+        with self._lock:
+            now = self._monotonic()
+            turned = self._endpoints[self._preferred :] + self._endpoints[: self._preferred]
+            return sorted(turned, key=lambda endpoint: max(0.0, self._aside_until.get(endpoint, 0.0) - now))
+
+    def succeeded(self, endpoint: Endpoint) -> None:
+        """The node answered: ask it first from now on."""
+        with self._lock:
+            self._aside_until.pop(endpoint, None)
+            self._preferred = self._endpoints.index(endpoint)
+
+    def failed(self, endpoint: Endpoint, aside_seconds: float = SET_ASIDE_SECONDS) -> None:
+        """The node did not answer, or could not help: ask it last for a while."""
+        with self._lock:
+            self._aside_until[endpoint] = self._monotonic() + aside_seconds
+
+    def forget_after_fork(self) -> None:
+        """In a forked child, the lock may be held by a thread that only the parent has."""
+        self._lock = threading.Lock()

@@ -1,0 +1,290 @@
+"""The calls that block. ``client.py`` adds their twins for asyncio."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import ssl
+import threading
+from collections import OrderedDict
+from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union, cast
+
+from . import arguments, fork_safety
+from .endpoints import DEFAULT_URL, parse_endpoints
+from .errors import ManifestError, ServiceNotFoundError, UnavailableError, ValidationError
+from .paging import read_all
+from .records import HealthReport, ServiceRecord
+from .selection import TurnTaker
+from .transport import Reply, Request, Transport
+
+#: A version for those who do not state one.
+UNSTATED_VERSION = "0.0.0"
+
+_REMEMBERED_DEREGISTRATIONS = 1_024
+
+
+class SyncManifestClient:
+    """See ``ManifestClient``."""
+
+    def __init__(
+        self,
+        manifest_url: Union[str, Iterable[str], None] = None,
+        auth_token: Optional[str] = None,
+        timeout: float = 5.0,
+        retries: int = 3,
+        *,
+        ssl_context: Optional[ssl.SSLContext] = None,
+    ) -> None:
+        """Prepares a client; nothing is sent before the first call.
+
+        Args:
+            manifest_url: one node's URL, several separated by commas, or a list. Default: the variable
+                ``MANIFEST_URL``, then ``http://localhost:8500``.
+            auth_token: bearer token for writes. Default: the variable ``MANIFEST_AUTH_TOKEN``, then none.
+            timeout: seconds that one call may take in all, retries included.
+            retries: how many more times a call that failed goes round all nodes.
+            ssl_context: for ``https`` URLs whose certificates the system does not know.
+
+        Raises:
+            ValidationError: an argument is unusable; ``field`` names it.
+        """
+        self._endpoints = parse_endpoints(manifest_url or os.environ.get("MANIFEST_URL") or DEFAULT_URL)
+        token = os.environ.get("MANIFEST_AUTH_TOKEN") if auth_token is None else auth_token
+        self._transport = Transport(
+            self._endpoints,
+            arguments.auth_token(token),
+            arguments.positive_seconds(timeout, "timeout"),
+            arguments.whole_number(retries, "retries", 0),
+            ssl_context,
+        )
+        self._turns = TurnTaker()
+        self._lock = threading.Lock()
+        self._deregistered: "OrderedDict[Tuple[str, str], None]" = OrderedDict()
+        fork_safety.watch(self)
+
+    def register(
+        self,
+        name: str,
+        version: str = UNSTATED_VERSION,
+        interfaces: Optional[Mapping[str, str]] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        *,
+        instance_id: Optional[str] = None,
+        ttl: Optional[Mapping[str, float]] = None,
+    ) -> str:
+        """Lists an instance of a service as ``up``. It stays listed while heartbeats come, every 10 seconds by default.
+
+        Registering the same ``name`` and ``instance_id`` again replaces the record and begins a new lease.
+
+        Args:
+            name: lowercase letters, digits and hyphens, at most 64.
+            version: a semantic version. ``"0.0.0"`` stands for a service that does not state one.
+            interfaces: interface type (``REST``, ``gRPC``, ``CLI``, ``MCP``, ``Native`` or any other) to where it is;
+                at least one.
+            metadata: any JSON object; ``description``, ``dependencies``, ``tags``, ``environment``, ``region`` and
+                ``owner`` have a meaning.
+            instance_id: an id of your own, such as a pod's name. By default one is made here, such as
+                ``my-service-a1b2c3d4``, so that a registration that has to be repeated lists nobody twice.
+            ttl: lease times of this instance in seconds: ``heartbeat_interval``, ``unhealthy_after``, ``remove_after``.
+
+        Returns:
+            The instance's id, for ``heartbeat`` and ``deregister``.
+
+        Raises:
+            ValidationError, DependencyNotFoundError, UnauthorizedError: the registry refused; the message says why.
+            OutcomeUnknownError: no answer came; register the same ``instance_id`` again.
+            UnavailableError: no node could take it.
+        """
+        arguments.service_name(name)
+        if not interfaces:
+            message = 'interfaces must name at least one interface, such as {"REST": "http://10.0.0.10:9000"}.'
+            raise ValidationError("validation_error", message, field="interfaces", value=interfaces)
+        own_id = instance_id or f"{name}-{secrets.token_hex(4)}"
+        arguments.instance_id(own_id)
+        fields: Dict[str, Any] = {"name": name, "id": own_id, "version": version, "interfaces": dict(interfaces)}
+        if metadata is not None:
+            fields["metadata"] = dict(metadata)
+        if ttl is not None:
+            fields["ttl"] = dict(ttl)
+        with self._lock:
+            self._deregistered.pop((name, own_id), None)
+        self._transport.call(Request("POST", "/v1/services", body=arguments.json_body(fields)))
+        return own_id
+
+    def heartbeat(self, name: str, instance_id: str, lease_id: Optional[int] = None) -> None:
+        """Renews the lease of a registered instance, and turns it ``up``.
+
+        Args:
+            lease_id: where given, must be the lease of the latest registration.
+
+        Raises:
+            ServiceGoneError: it was deregistered or its lease ran out: register it again.
+            ServiceNotFoundError: the registry does not know it: register it.
+            LeaseMismatchError: it was registered again, by somebody else.
+            UnavailableError: no node could take it; the next heartbeat may.
+        """
+        body = None if lease_id is None else arguments.json_body({"lease_id": lease_id})
+        self._transport.call(Request("PUT", f"{_instance_path(name, instance_id)}/heartbeat", body=body))
+
+    def deregister(self, name: str, instance_id: str) -> None:
+        """Takes an instance off the list. Deregistering once more what this client has deregistered does nothing.
+
+        Raises:
+            ServiceNotFoundError: it is not listed.
+            UnavailableError: no node could take it; the lease runs out by itself.
+        """
+        path = _instance_path(name, instance_id)
+        key = (name, instance_id)
+        try:
+            self._transport.call(Request("DELETE", path, is_removal=True))
+        except ServiceNotFoundError:
+            # Programs deregister in a signal handler and again at exit.
+            with self._lock:
+                if key in self._deregistered:
+                    return
+            raise
+        with self._lock:
+            self._deregistered[key] = None
+            if len(self._deregistered) > _REMEMBERED_DEREGISTRATIONS:
+                self._deregistered.popitem(last=False)
+
+    def get_service(self, name: str, *, consistency: Optional[str] = None) -> ServiceRecord:
+        """Finds one instance of a service: one that is ``up`` if there is any, in turn, else the best of the others.
+
+        Args:
+            consistency: ``"stale"`` takes what one node knows at once, rather than the cluster's latest state.
+
+        Raises:
+            ServiceNotFoundError: no instance is listed.
+            UnavailableError: no node could answer.
+        """
+        path = f"/v1/services/{arguments.service_name(name)}"
+        found = self._transport.call(Request("GET", path, _query(consistency=consistency))).content
+        records = cast(List[ServiceRecord], found if isinstance(found, list) else [found])
+        if not records:
+            raise ServiceNotFoundError("service_not_found", f"No instance of {name} is listed.", value=name)
+        return self._turns.pick(name, records)
+
+    def get_instances(
+        self,
+        name: str,
+        *,
+        status: Optional[str] = None,
+        tag: Union[str, Iterable[str], None] = None,
+        environment: Optional[str] = None,
+        dependency: Optional[str] = None,
+        interface: Optional[str] = None,
+        consistency: Optional[str] = None,
+    ) -> List[ServiceRecord]:
+        """Lists the instances of one service, healthy ones first; an empty list where there is none.
+
+        The filters are those of ``list_services``.
+
+        Raises:
+            UnavailableError: no node could answer.
+        """
+        query = _query(
+            status=status,
+            tag=tag,
+            environment=environment,
+            dependency=dependency,
+            interface=interface,
+            consistency=consistency,
+        )
+        try:
+            reply = self._transport.call(
+                Request("GET", f"/v1/services/{arguments.service_name(name)}/instances", query)
+            )
+        except ServiceNotFoundError:
+            return []
+        return _records(reply)
+
+    def list_services(
+        self,
+        *,
+        status: Optional[str] = None,
+        tag: Union[str, Iterable[str], None] = None,
+        dependency: Optional[str] = None,
+        environment: Optional[str] = None,
+        interface: Optional[str] = None,
+        name: Optional[str] = None,
+        limit: Optional[int] = None,
+        offset: int = 0,
+        consistency: Optional[str] = None,
+    ) -> List[ServiceRecord]:
+        """Lists instances of all services by name and id.
+
+        Args:
+            status: ``up``, ``unhealthy`` or ``unknown``.
+            tag: one tag, or several that must all be there.
+            dependency: only those that depend on this service.
+            environment: ``development``, ``staging`` or ``production``.
+            interface: only those that offer this interface type.
+            name: beginning of the service name.
+            limit: at most this many, up to 1000. By default all are read, page by page.
+            offset: leaves out this many.
+            consistency: ``"stale"`` takes what one node knows at once, rather than the cluster's latest state.
+
+        Raises:
+            ValidationError: a filter is wrong; ``field`` names it.
+            UnavailableError: no node could answer.
+        """
+        filters = _query(
+            status=status,
+            tag=tag,
+            dependency=dependency,
+            environment=environment,
+            interface=interface,
+            name=name,
+            consistency=consistency,
+        )
+        arguments.whole_number(offset, "offset", 0)
+
+        def read_page(page_limit: int, page_offset: int) -> List[ServiceRecord]:
+            page = _query(limit=str(page_limit), offset=str(page_offset))
+            return _records(self._transport.call(Request("GET", "/v1/services", filters + page)))
+
+        if limit is None:
+            return read_all(read_page)[offset:]
+        return read_page(arguments.whole_number(limit, "limit", 1), offset)
+
+    def health(self) -> HealthReport:
+        """Asks each node in turn until one is healthy; if none is, returns what the last one reported.
+
+        Raises:
+            UnavailableError: no node answered.
+        """
+        try:
+            return cast(HealthReport, self._transport.call(Request("GET", "/v1/health"), rounds=1).content)
+        except UnavailableError as problem:
+            if "status" in problem.details:
+                return cast(HealthReport, dict(problem.details))
+            raise
+
+    def close(self) -> None:
+        """Closes the connections. Instances stay registered; later calls raise ``ManifestError``."""
+        self._transport.close()
+
+    def forget_after_fork(self) -> None:
+        """Called in a forked child."""
+        self._lock = threading.Lock()
+        self._turns.forget_after_fork()
+        self._transport.forget_after_fork()
+
+    def __repr__(self) -> str:
+        urls = ",".join(str(endpoint) for endpoint in self._endpoints)
+        return f"{type(self).__name__}({urls!r})"
+
+
+def _instance_path(name: str, instance_id: str) -> str:
+    return f"/v1/services/{arguments.service_name(name)}/{arguments.instance_id(instance_id)}"
+
+
+def _query(**parameters: Union[str, Iterable[str], None]) -> Tuple[Tuple[str, str], ...]:
+    return tuple((key, value) for key, values in parameters.items() for value in arguments.one_or_many(values))
+
+
+def _records(reply: Reply) -> List[ServiceRecord]:
+    if isinstance(reply.content, list):
+        return cast(List[ServiceRecord], reply.content)
+    raise ManifestError("unexpected_answer", "The registry answered a list request with something that is no list.")

@@ -1,0 +1,192 @@
+"""One call to the registry: over several nodes, several times where that can help, within one limit of time."""
+
+from __future__ import annotations
+
+import json
+import logging
+import ssl
+import uuid
+from dataclasses import dataclass
+from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
+from urllib.parse import urlencode
+
+from ._version import __version__
+from .connections import Answer, ClosedError, ConnectionPool, NoAnswerError, NotSentError
+from .endpoints import SET_ASIDE_SECONDS, Endpoint, EndpointOrder
+from .errors import (
+    ManifestError,
+    OutcomeUnknownError,
+    RateLimitError,
+    ServiceNotFoundError,
+    UnavailableError,
+    error_from_answer,
+)
+from .retries import Budget, Clock, connect_seconds, retry_after_seconds
+
+_logger = logging.getLogger("chora_manifest_client")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to ask. Every request of this client may be repeated: registrations carry their id."""
+
+    method: str
+    path: str
+    query: Tuple[Tuple[str, str], ...] = ()
+    body: Optional[bytes] = None
+    #: "Not listed" is success where an earlier attempt, whose answer was lost, may have done the work.
+    is_removal: bool = False
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A good answer."""
+
+    headers: Mapping[str, str]
+    content: Any
+
+
+@dataclass(frozen=True)
+class _Failure:
+    error: ManifestError
+    may_have_happened: bool
+    sent_twice: bool = False
+
+
+class Transport:
+    """Carries requests to whichever node answers. Thread safe."""
+
+    def __init__(
+        self,
+        endpoints: Tuple[Endpoint, ...],
+        auth_token: Optional[str],
+        timeout_seconds: float,
+        retries: int,
+        ssl_context: Optional[ssl.SSLContext] = None,
+        clock: Optional[Clock] = None,
+    ) -> None:
+        self._clock = clock or Clock()
+        self._order = EndpointOrder(endpoints, self._clock.monotonic)
+        self._pool = ConnectionPool(ssl_context)
+        self._auth_token = auth_token
+        self._timeout_seconds = timeout_seconds
+        self._rounds = retries + 1
+
+    def close(self) -> None:
+        """Closes every connection."""
+        self._pool.close()
+
+    def forget_after_fork(self) -> None:
+        """Leaves the parent's connections to the parent."""
+        self._order.forget_after_fork()
+        self._pool.forget_after_fork()
+
+    def call(self, request: Request, rounds: Optional[int] = None) -> Reply:
+        """Sends the request until a node gives an answer that another attempt could not better.
+
+        Raises:
+            ManifestError: the registry's refusal; ``UnavailableError`` where time or rounds ran out, or
+                ``OutcomeUnknownError`` if the call is a write that may have happened.
+        """
+        request_id = uuid.uuid4().hex
+        budget = Budget(self._timeout_seconds, rounds or self._rounds, self._clock)
+        may_have_happened = False
+        while True:
+            waits_seconds: List[float] = []
+            to_ask = self._order.in_order()
+            while to_ask:
+                endpoint = to_ask.pop(0)
+                attempt_seconds = budget.attempt_seconds(is_last_of_round=not to_ask)
+                outcome = self._attempt(endpoint, request, request_id, attempt_seconds)
+                if isinstance(outcome, Reply):
+                    return outcome
+                error = outcome.error
+                if request.is_removal and isinstance(error, ServiceNotFoundError):
+                    if may_have_happened or outcome.sent_twice:
+                        return Reply({}, None)
+                may_have_happened = may_have_happened or outcome.may_have_happened
+                if not error.retryable:
+                    raise error
+                _logger.debug("%s %s at %s: %s", request.method, request.path, endpoint, error)
+                if error.retry_after_seconds is not None:
+                    waits_seconds.append(error.retry_after_seconds)
+                if isinstance(error, RateLimitError):
+                    break  # asking the next node at once would be the very thing that it complains about
+                if budget.left_seconds <= 0:
+                    break
+            if not budget.next_round(min(waits_seconds, default=0.0)):
+                raise _last_word(error, request, may_have_happened)
+
+    def _attempt(
+        self, endpoint: Endpoint, request: Request, request_id: str, attempt_seconds: float
+    ) -> Union[Reply, _Failure]:
+        path = request.path + (f"?{urlencode(request.query)}" if request.query else "")
+        try:
+            answer = self._pool.exchange(
+                endpoint,
+                request.method,
+                path,
+                self._headers(request, request_id),
+                request.body,
+                connect_seconds(attempt_seconds),
+                attempt_seconds,
+            )
+        except (NotSentError, NoAnswerError) as problem:
+            self._order.failed(endpoint)
+            error = UnavailableError("service_unavailable", f"{problem}.", request_id=request_id, retryable=True)
+            return _Failure(error, may_have_happened=isinstance(problem, NoAnswerError))
+        except ClosedError as problem:
+            raise ManifestError("client_closed", "This ManifestClient was closed; make another one.") from problem
+        outcome = self._read(endpoint, answer, request_id)
+        if isinstance(outcome, _Failure) and outcome.error.retryable:
+            asked_seconds = outcome.error.retry_after_seconds
+            self._order.failed(endpoint, SET_ASIDE_SECONDS if asked_seconds is None else asked_seconds)
+        else:
+            self._order.succeeded(endpoint)
+        return outcome
+
+    def _read(self, endpoint: Endpoint, answer: Answer, request_id: str) -> Union[Reply, _Failure]:
+        try:
+            content = json.loads(answer.body) if answer.body else None
+        except ValueError:
+            content = None
+            if answer.status < 300:
+                # Text in place of JSON: a proxy's page, or the URL of something else.
+                message = f"{endpoint} answered {answer.status} with something that is not JSON; is it a registry?"
+                return _Failure(
+                    ManifestError("unexpected_answer", message, request_id=request_id, http_status=answer.status),
+                    may_have_happened=True,
+                )
+        if 200 <= answer.status < 300:
+            return Reply(answer.headers, content)
+        asked_seconds = retry_after_seconds(answer.headers, self._clock.wall())
+        error = error_from_answer(answer.status, content, request_id, asked_seconds)
+        # The registry's own 429 and 503 say that it did not happen; a proxy's 502 and 504 say nothing of the kind.
+        surely_not = answer.status in (429, 503) and isinstance(content, dict)
+        return _Failure(error, may_have_happened=error.retryable and not surely_not, sent_twice=answer.sent_twice)
+
+    def _headers(self, request: Request, request_id: str) -> Dict[str, str]:
+        headers = {
+            "Accept": "application/json",
+            "User-Agent": f"chora-manifest-client/{__version__}",
+            "X-Request-Id": request_id,
+        }
+        if request.body is not None:
+            headers["Content-Type"] = "application/json"
+        if self._auth_token is not None:
+            headers["Authorization"] = f"Bearer {self._auth_token}"
+        return headers
+
+
+def _last_word(error: ManifestError, request: Request, may_have_happened: bool) -> ManifestError:
+    if request.method == "GET" or not may_have_happened or isinstance(error, OutcomeUnknownError):
+        return error
+    return OutcomeUnknownError(
+        "outcome_unknown",
+        f"{error.message} An earlier attempt may have been carried out; repeating the call is safe.",
+        details=error.details,
+        request_id=error.request_id,
+        retryable=True,
+        http_status=error.http_status,
+        retry_after_seconds=error.retry_after_seconds,
+    )
