@@ -145,11 +145,13 @@ class ConnectionPool:
     ) -> Answer:
         keep = False
         try:
-            _limit(connection, deadline)
+            # Held on to, as http.client lets go of it where the node announces that it will close.
+            stream = connection.sock
+            _limit(stream, deadline)
             connection.request(method, endpoint.base_path + path, body=body, headers=dict(headers))
-            _limit(connection, deadline)
+            _limit(stream, deadline)
             response = connection.getresponse()
-            content = _read_all(connection, response, deadline)
+            content = _read_all(stream, response, deadline)
             keep = not response.will_close
             return Answer(response.status, {key.lower(): value for key, value in response.getheaders()}, content)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as problem:
@@ -189,12 +191,12 @@ class _ClosedByNode(Exception):
     """The node hung up before its answer began."""
 
 
-def _read_all(connection: http.client.HTTPConnection, response: http.client.HTTPResponse, deadline: float) -> bytes:
+def _read_all(stream: socket.socket, response: http.client.HTTPResponse, deadline: float) -> bytes:
     """Reads the body in pieces, so that a node that trickles cannot hold the caller past its deadline."""
     pieces: List[bytes] = []
     size_bytes = 0
-    while True:
-        _limit(connection, deadline)
+    while response.length != 0 and not response.isclosed():
+        _limit(stream, deadline)
         piece = response.read1(65_536)
         if not piece:
             break
@@ -208,11 +210,11 @@ def _read_all(connection: http.client.HTTPConnection, response: http.client.HTTP
     return b"".join(pieces)
 
 
-def _limit(connection: http.client.HTTPConnection, deadline: float) -> None:
+def _limit(stream: socket.socket, deadline: float) -> None:
     left_seconds = deadline - time.monotonic()
     if left_seconds <= 0:
         raise socket.timeout("timed out")
-    connection.sock.settimeout(left_seconds)
+    stream.settimeout(left_seconds)
 
 
 def _is_readable(kept: socket.socket) -> bool:

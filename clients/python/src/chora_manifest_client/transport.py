@@ -139,8 +139,7 @@ class Transport:
             raise ManifestError("client_closed", "This ManifestClient was closed; make another one.") from problem
         outcome = self._read(endpoint, answer, request_id)
         if isinstance(outcome, _Failure) and outcome.error.retryable:
-            asked_seconds = outcome.error.retry_after_seconds
-            self._order.failed(endpoint, SET_ASIDE_SECONDS if asked_seconds is None else asked_seconds)
+            self._order.failed(endpoint, max(SET_ASIDE_SECONDS, outcome.error.retry_after_seconds or 0.0))
         else:
             self._order.succeeded(endpoint)
         return outcome

@@ -1,0 +1,9 @@
+"""What the tests share. Importing it makes the package importable from the source tree."""
+
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[2]
+
+if str(PROJECT / "src") not in sys.path:
+    sys.path.insert(0, str(PROJECT / "src"))
