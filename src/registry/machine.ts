@@ -110,8 +110,6 @@ export interface ApplyOutcome {
   readonly requestId: string | null;
   readonly result: CommandResult;
   readonly events: readonly RegistryEvent[];
-  /** Leases whose deadline changed: registered, renewed, turned unknown. For the leader's timer wheel. */
-  readonly touchedLeases: readonly number[];
 }
 
 /** One listed instance. Immutable: a change replaces the object, so a snapshot is a list of references. */

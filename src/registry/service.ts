@@ -46,7 +46,7 @@ export interface ReadAnswer<T> {
   /** The revision of the state that this shows. */
   readonly revision: number;
   readonly leader: string | null;
-  /** Milliseconds since this member was last level with its leader; `null` for a linearizable read. */
+  /** Upper bound of the answer's age in milliseconds; `null` for a linearizable read. */
   readonly staleness_ms: number | null;
 }
 

@@ -16,7 +16,7 @@ function gathering() {
 }
 
 function outcome(leases: readonly (RenewedLease | null)[]): ApplyOutcome {
-  return { requestId: 'r', result: { type: 'heartbeats', leases }, events: [], touchedLeases: [] };
+  return { requestId: 'r', result: { type: 'heartbeats', leases }, events: [] };
 }
 
 test('heartbeats of one turn become one command with ascending leases, each once, and each gets its own answer', async () => {

@@ -7,7 +7,7 @@ import type { ForwardCommands, ForwardRejected } from '../../src/transport/trans
 const command = Uint8Array.of(1);
 
 function outcomeOf(requestId: string): ApplyOutcome {
-  return { requestId, result: { type: 'done' }, events: [], touchedLeases: [] };
+  return { requestId, result: { type: 'done' }, events: [] };
 }
 
 /** A member whose surroundings a test sets by hand. */

@@ -1,0 +1,331 @@
+import { Catalog, type StatusCounts } from './catalog.ts';
+import { decodeCommand } from './commands.ts';
+import type {
+  ApplyOutcome,
+  Command,
+  CommandResult,
+  DeregisterCommand,
+  ExpireCommand,
+  ExpiryItem,
+  HeartbeatsCommand,
+  Instance,
+  OpenTermCommand,
+  RegisterCommand,
+  RegistryEvent,
+  Tombstone,
+} from './machine.ts';
+import { defaultRegistryLimits, Graveyard, type RegistryLimits, RequestMemory } from './memories.ts';
+import type { InstanceFilter } from './service.ts';
+import { hashOf, type RegistryCapture } from './snapshot.ts';
+import { formatTimestamp } from './views.ts';
+
+/**
+ * The replicated state machine. Applying reads no clock and draws no lot: the same entries give the same state, byte
+ * for byte, on every member.
+ */
+export class RegistryState {
+  readonly #limits: RegistryLimits;
+  readonly #catalog = new Catalog();
+  readonly #graveyard: Graveyard;
+  readonly #requests: RequestMemory;
+  #appliedIndex = 0;
+  #term = 0;
+  #revision = 0;
+  #nextLeaseId = 1;
+  #wallMs = 0;
+  #leaseMs = 0;
+  /** Of the entry that is being applied. */
+  #events: RegistryEvent[] = [];
+
+  constructor(limits: Partial<RegistryLimits> = {}) {
+    this.#limits = { ...defaultRegistryLimits, ...limits };
+    this.#graveyard = new Graveyard(this.#limits);
+    this.#requests = new RequestMemory(this.#limits);
+  }
+
+  /** Rebuilds a state from what a snapshot held. */
+  static restore(capture: RegistryCapture, limits: Partial<RegistryLimits> = {}): RegistryState {
+    const state = new RegistryState(limits);
+    const { header } = capture;
+    state.#appliedIndex = header.appliedIndex;
+    state.#term = header.term;
+    state.#revision = header.revision;
+    state.#nextLeaseId = header.nextLeaseId;
+    state.#wallMs = header.wallMs;
+    state.#leaseMs = header.leaseMs;
+    for (const instance of capture.instances) state.#catalog.add(instance);
+    for (const tombstone of capture.tombstones) state.#graveyard.bury(tombstone);
+    for (const request of capture.requests) state.#requests.remember(request);
+    return state;
+  }
+
+  /** Index of the last entry that this state includes. */
+  get appliedIndex(): number {
+    return this.#appliedIndex;
+  }
+
+  /** Greatest term that was opened by an applied entry. */
+  get term(): number {
+    return this.#term;
+  }
+
+  /** Grows with every change that a reader can see. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Greatest wall clock stamp, milliseconds since the Unix epoch. */
+  get wallMs(): number {
+    return this.#wallMs;
+  }
+
+  /** Greatest lease clock stamp, milliseconds of serving time. */
+  get leaseMs(): number {
+    return this.#leaseMs;
+  }
+
+  find(name: string, id: string): Instance | undefined {
+    return this.#catalog.find(name, id);
+  }
+
+  findLease(leaseId: number): Instance | undefined {
+    return this.#catalog.byLease(leaseId);
+  }
+
+  tombstone(name: string, id: string): Tombstone | undefined {
+    return this.#graveyard.find(name, id);
+  }
+
+  /** Instances of one service, healthy ones first, then by id. */
+  instancesOf(name: string, filter: InstanceFilter = {}): readonly Instance[] {
+    return this.#catalog.instancesOf(name, filter);
+  }
+
+  /** A page of all instances that match, by name and id, and how many match in all. */
+  query(filter: InstanceFilter, limit: number, offset: number): { instances: readonly Instance[]; total: number } {
+    const found = this.#catalog.select(filter);
+    return { instances: found.slice(offset, offset + limit), total: found.length };
+  }
+
+  counts(): StatusCounts {
+    return this.#catalog.counts();
+  }
+
+  /** Every listed instance, by ascending lease id. */
+  instances(): Iterable<Instance> {
+    return this.#catalog.all();
+  }
+
+  /** References to all that a snapshot holds, taken at once; instances are immutable, so nothing is copied. */
+  capture(): RegistryCapture {
+    return {
+      header: {
+        appliedIndex: this.#appliedIndex,
+        term: this.#term,
+        revision: this.#revision,
+        nextLeaseId: this.#nextLeaseId,
+        wallMs: this.#wallMs,
+        leaseMs: this.#leaseMs,
+      },
+      instances: [...this.#catalog.all()],
+      tombstones: this.#graveyard.all(),
+      requests: this.#requests.all(),
+    };
+  }
+
+  /** SHA-256, hexadecimal, of the state's encoding: equal on all members at equal indexes. */
+  hash(): string {
+    return hashOf(this.capture());
+  }
+
+  /** Moves past an entry that carries no command. */
+  skip(index: number): void {
+    this.#advance(index);
+  }
+
+  /**
+   * Applies a committed command.
+   * @throws Error when the entry is not the next one, or its bytes are no command: a bug or damage, never a client's fault
+   */
+  apply(index: number, data: Uint8Array): ApplyOutcome {
+    this.#advance(index);
+    const { requestId, stamp, command } = decodeCommand(data);
+    this.#wallMs = Math.max(this.#wallMs, stamp.wallMs);
+    this.#leaseMs = Math.max(this.#leaseMs, stamp.leaseMs);
+    this.#graveyard.forget(this.#leaseMs);
+    this.#requests.forget(this.#leaseMs);
+
+    const remembered = requestId === null ? undefined : this.#requests.find(requestId);
+    if (remembered) return { requestId, result: remembered, events: [] };
+
+    this.#events = [];
+    const result = this.#execute(command);
+    // Renewing a lease twice is the same as renewing it once, so the many heartbeats need no memory.
+    if (requestId !== null && command.type !== 'heartbeats') {
+      this.#requests.remember({ requestId, atLeaseMs: this.#leaseMs, result });
+    }
+    return { requestId, result, events: this.#events };
+  }
+
+  #advance(index: number): void {
+    if (index !== this.#appliedIndex + 1) {
+      throw new Error(`Entry ${index} was to be applied after entry ${this.#appliedIndex}.`);
+    }
+    this.#appliedIndex = index;
+  }
+
+  #execute(command: Command): CommandResult {
+    switch (command.type) {
+      case 'register':
+        return this.#register(command);
+      case 'heartbeats':
+        return this.#heartbeats(command);
+      case 'deregister':
+        return this.#deregister(command);
+      case 'expire':
+        return this.#expire(command);
+      case 'open-term':
+        return this.#openTerm(command);
+      case 'advance-clock':
+        return { type: 'done' };
+    }
+  }
+
+  #register({ registration, validateDependencies }: RegisterCommand): CommandResult {
+    const { name, id, metadata, ttl } = registration;
+    if (validateDependencies) {
+      const missing = (metadata.dependencies ?? []).filter(
+        (dependency) => dependency !== name && !this.#catalog.has(dependency),
+      );
+      if (missing.length > 0) return missingDependencies(missing);
+    }
+    const before = this.#catalog.find(name, id);
+    if (before) this.#catalog.remove(before);
+    const instance: Instance = {
+      registration,
+      leaseId: this.#nextLeaseId++,
+      status: 'up',
+      registeredAtMs: before?.registeredAtMs ?? this.#wallMs,
+      lastHeartbeatMs: this.#wallMs,
+      leaseRenewedAtMs: this.#leaseMs,
+      lastHeartbeatIndex: this.#appliedIndex,
+      revision: ++this.#revision,
+    };
+    this.#catalog.add(instance);
+    this.#graveyard.clear(name, id);
+    this.#events.push({ type: before ? 'updated' : 'registered', revision: this.#revision, instance });
+    return {
+      type: 'registered',
+      result: {
+        id,
+        name,
+        version: registration.version,
+        status: instance.status,
+        registered_at: formatTimestamp(instance.registeredAtMs),
+        lease_id: instance.leaseId,
+        heartbeat_interval: ttl.heartbeat_interval,
+        heartbeat_timeout: ttl.unhealthy_after,
+        revision: instance.revision,
+        created: before === undefined,
+      },
+    };
+  }
+
+  #heartbeats({ leaseIds }: HeartbeatsCommand): CommandResult {
+    const leases = leaseIds.map((leaseId) => {
+      const before = this.#catalog.byLease(leaseId);
+      if (!before) return null;
+      const renewal = {
+        lastHeartbeatMs: this.#wallMs,
+        leaseRenewedAtMs: this.#leaseMs,
+        lastHeartbeatIndex: this.#appliedIndex,
+      };
+      if (before.status === 'up') this.#catalog.replace(before, { ...before, ...renewal });
+      else this.#changeStatus(before, { ...before, ...renewal, status: 'up' });
+      return { status: 'up' as const, lastHeartbeatMs: this.#wallMs, ttl: before.registration.ttl };
+    });
+    return { type: 'heartbeats', leases };
+  }
+
+  #deregister({ name, id, leaseId }: DeregisterCommand): CommandResult {
+    const instance = this.#catalog.find(name, id);
+    if (!instance) {
+      return {
+        type: 'refused',
+        code: 'service_not_found',
+        message: `No instance '${id}' of service '${name}' is registered.`,
+      };
+    }
+    if (leaseId !== null && leaseId !== instance.leaseId) {
+      return {
+        type: 'refused',
+        code: 'lease_mismatch',
+        message: `Instance '${id}' of service '${name}' was registered again and has another lease now. Leave it to the process that registered it last.`,
+        field: 'lease_id',
+        details: { current_lease_id: instance.leaseId },
+      };
+    }
+    this.#remove(instance, 'deregistered');
+    return { type: 'deregistered', deregisteredAtMs: this.#wallMs };
+  }
+
+  #expire({ term, items }: ExpireCommand): CommandResult {
+    // Judged by a leader that has lost its term since: what it knew may be old (trap 28).
+    if (term === this.#term) for (const item of items) this.#expireOne(item);
+    return { type: 'done' };
+  }
+
+  #expireOne({ leaseId, judgedBy, to }: ExpiryItem): void {
+    const instance = this.#catalog.byLease(leaseId);
+    // A heartbeat that was applied after the judgement overtook it.
+    if (instance?.lastHeartbeatIndex !== judgedBy) return;
+    if (to === 'removed') this.#remove(instance, 'expired');
+    else if (instance.status === 'up') this.#changeStatus(instance, { ...instance, status: 'unhealthy' });
+  }
+
+  #openTerm({ term, coldStart }: OpenTermCommand): CommandResult {
+    this.#term = Math.max(this.#term, term);
+    if (!coldStart) return { type: 'done' };
+    for (const before of [...this.#catalog.all()]) {
+      const after = {
+        ...before,
+        status: 'unknown' as const,
+        leaseRenewedAtMs: this.#leaseMs,
+        lastHeartbeatIndex: this.#appliedIndex,
+      };
+      if (before.status === 'unknown') this.#catalog.replace(before, after);
+      else this.#changeStatus(before, after);
+    }
+    return { type: 'done' };
+  }
+
+  #changeStatus(before: Instance, after: Instance): void {
+    const instance: Instance = { ...after, revision: ++this.#revision };
+    this.#catalog.replace(before, instance);
+    this.#events.push({ type: 'status', revision: this.#revision, instance });
+  }
+
+  #remove(instance: Instance, cause: Tombstone['cause']): void {
+    const { name, id } = instance.registration;
+    this.#catalog.remove(instance);
+    this.#graveyard.bury({
+      name,
+      id,
+      leaseId: instance.leaseId,
+      cause,
+      atWallMs: this.#wallMs,
+      atLeaseMs: this.#leaseMs,
+    });
+    this.#events.push({ type: cause, revision: ++this.#revision, instance });
+  }
+}
+
+function missingDependencies(missing: readonly string[]): CommandResult {
+  return {
+    type: 'refused',
+    code: 'dependency_not_found',
+    message: `These dependencies are not registered: ${missing.join(', ')}. Start them first, or register without declaring them.`,
+    field: 'metadata.dependencies',
+    details: { missing_dependencies: missing },
+  };
+}

@@ -1,0 +1,165 @@
+import { createHash } from 'node:crypto';
+import protobuf from 'protobufjs';
+import { loadCodec } from '../codec/load-proto.ts';
+import { fromWireRegistration, toWireRegistration, type WireRegistration } from './commands.ts';
+import type { CommandResult, Instance, Tombstone } from './machine.ts';
+import type { RememberedRequest } from './memories.ts';
+import type { Status } from './records.ts';
+
+/** Raised when older members could not read the encoding any more. */
+const format = 1;
+
+const chunkBytes = 256 * 1024;
+
+export interface CaptureHeader {
+  readonly appliedIndex: number;
+  readonly term: number;
+  readonly revision: number;
+  readonly nextLeaseId: number;
+  readonly wallMs: number;
+  readonly leaseMs: number;
+}
+
+/** All that a snapshot holds, as references to immutable values. */
+export interface RegistryCapture {
+  readonly header: CaptureHeader;
+  /** By ascending lease id. */
+  readonly instances: readonly Instance[];
+  /** Oldest first. */
+  readonly tombstones: readonly Tombstone[];
+  /** Oldest first. */
+  readonly requests: readonly RememberedRequest[];
+}
+
+type WireInstance = Omit<Instance, 'registration' | 'status'> & {
+  readonly registration: WireRegistration | null;
+  readonly status: string;
+};
+
+interface WirePart {
+  readonly header?: CaptureHeader & {
+    readonly format: number;
+    readonly instances: number;
+    readonly tombstones: number;
+    readonly requests: number;
+  };
+  readonly instance?: WireInstance;
+  readonly tombstone?: Omit<Tombstone, 'cause'> & { readonly cause: string };
+  readonly request?: { readonly requestId: string; readonly atLeaseMs: number; readonly resultJson: string };
+}
+
+const codec = loadCodec<WirePart>('command.proto', 'manifest.log.v1.SnapshotPart');
+
+/** The snapshot's bytes in chunks of about 256 KiB, made one at a time; the same state gives the same bytes. */
+export function* encodeCapture(capture: RegistryCapture): Generator<Uint8Array, void, undefined> {
+  let writer = new protobuf.Writer();
+  for (const part of partsOf(capture)) {
+    writer.bytes(codec.encode(part));
+    if (writer.len < chunkBytes) continue;
+    yield writer.finish();
+    writer = new protobuf.Writer();
+  }
+  if (writer.len > 0) yield writer.finish();
+}
+
+export function hashOf(capture: RegistryCapture): string {
+  const hash = createHash('sha256');
+  for (const chunk of encodeCapture(capture)) hash.update(chunk);
+  return hash.digest('hex');
+}
+
+function* partsOf({ header, instances, tombstones, requests }: RegistryCapture): Generator<WirePart, void, undefined> {
+  yield {
+    header: {
+      ...header,
+      format,
+      instances: instances.length,
+      tombstones: tombstones.length,
+      requests: requests.length,
+    },
+  };
+  for (const instance of instances) {
+    yield { instance: { ...instance, registration: toWireRegistration(instance.registration) } };
+  }
+  for (const tombstone of tombstones) yield { tombstone };
+  for (const { requestId, atLeaseMs, result } of requests) {
+    yield { request: { requestId, atLeaseMs, resultJson: JSON.stringify(result) } };
+  }
+}
+
+/** Reads a snapshot's chunks, in order, back into what `RegistryState.restore` takes. */
+export class CaptureDecoder {
+  /** What the last chunk left over: the beginning of a part. */
+  #rest: Uint8Array = new Uint8Array();
+  #header: NonNullable<WirePart['header']> | null = null;
+  readonly #instances: Instance[] = [];
+  readonly #tombstones: Tombstone[] = [];
+  readonly #requests: RememberedRequest[] = [];
+
+  /** @throws Error when the bytes are no snapshot that this version knows */
+  push(chunk: Uint8Array): void {
+    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
+    const reader = protobuf.Reader.create(bytes);
+    while (reader.pos < reader.len) {
+      const begin = reader.pos;
+      const part = nextPart(reader);
+      if (!part) {
+        this.#rest = bytes.subarray(begin);
+        return;
+      }
+      this.#take(codec.decode(part));
+    }
+    this.#rest = new Uint8Array();
+  }
+
+  /** @throws Error when something is missing */
+  finish(): RegistryCapture {
+    const header = this.#header;
+    if (
+      !header ||
+      this.#rest.length > 0 ||
+      header.instances !== this.#instances.length ||
+      header.tombstones !== this.#tombstones.length ||
+      header.requests !== this.#requests.length
+    ) {
+      throw new Error('The snapshot is incomplete.');
+    }
+    return { header, instances: this.#instances, tombstones: this.#tombstones, requests: this.#requests };
+  }
+
+  #take(part: WirePart): void {
+    if (part.header) {
+      if (part.header.format !== format) {
+        throw new Error(`The snapshot has format ${part.header.format}; this version reads format ${format}.`);
+      }
+      this.#header = part.header;
+    } else if (part.instance) {
+      const { registration, status, ...rest } = part.instance;
+      this.#instances.push({
+        ...rest,
+        registration: fromWireRegistration(registration),
+        status: status as Status,
+      });
+    } else if (part.tombstone) {
+      this.#tombstones.push({ ...part.tombstone, cause: part.tombstone.cause as Tombstone['cause'] });
+    } else if (part.request) {
+      const { requestId, atLeaseMs, resultJson } = part.request;
+      this.#requests.push({ requestId, atLeaseMs, result: JSON.parse(resultJson) as CommandResult });
+    } else {
+      throw new Error('The snapshot has a part of a kind that this version does not know.');
+    }
+  }
+}
+
+/** The next length-prefixed part; `null` when it is not all there yet. */
+function nextPart(reader: protobuf.Reader): Uint8Array | null {
+  const begin = reader.pos;
+  let lengthBytes = 1;
+  while (begin + lengthBytes <= reader.len && ((reader.buf[begin + lengthBytes - 1] ?? 0) & 0x80) !== 0) lengthBytes++;
+  if (begin + lengthBytes > reader.len) return null;
+  const length = reader.uint32();
+  if (reader.pos + length > reader.len) return null;
+  const part = reader.buf.subarray(reader.pos, reader.pos + length);
+  reader.skip(length);
+  return part;
+}

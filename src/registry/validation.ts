@@ -1,0 +1,284 @@
+import semver from 'semver';
+import { z } from 'zod';
+import { type ErrorCode, RegistryError } from './errors.ts';
+import { checkInterface } from './interfaces.ts';
+import type { HeartbeatTarget, Metadata, Registration, Ttl } from './records.ts';
+
+/** The operator's defaults and bounds for lease times, in seconds. */
+export interface TtlPolicy {
+  readonly heartbeatIntervalSeconds: number;
+  readonly unhealthyAfterSeconds: number;
+  readonly removeAfterSeconds: number;
+  /** No time that an instance asks for may be below or above these. */
+  readonly minimumSeconds: number;
+  readonly maximumSeconds: number;
+}
+
+export const defaultTtlPolicy: TtlPolicy = {
+  heartbeatIntervalSeconds: 10,
+  unhealthyAfterSeconds: 30,
+  removeAfterSeconds: 60,
+  minimumSeconds: 1,
+  maximumSeconds: 86_400,
+};
+
+/** A whole record as JSON, in UTF-8. */
+export const maxRecordBytes = 10 * 1024;
+
+/** Deeper metadata could exhaust a stack somewhere. */
+const maxDepth = 32;
+
+/** Parts of a record that was read, and of an answer to a registration: a record may be sent back as it is. */
+const readOnlyFields = [
+  'status',
+  'last_heartbeat',
+  'registered_at',
+  'revision',
+  'lease_id',
+  'heartbeat_interval',
+  'heartbeat_timeout',
+] as const;
+
+export const serviceName = z
+  .string({ error: 'must be a string such as "orchestrator"' })
+  .min(1, 'must not be empty')
+  .max(64, 'must have at most 64 characters')
+  .regex(/^[a-z0-9-]+$/, 'may hold only lowercase letters, digits and hyphens, such as "my-service"');
+
+export const instanceId = z
+  .string({ error: 'must be a string such as "orchestrator-a1b2c3d4"' })
+  .min(1, 'must not be empty; leave it out and the registry makes one')
+  .max(128, 'must have at most 128 characters')
+  .regex(/^[a-zA-Z0-9-]+$/, 'may hold only letters, digits and hyphens, such as "orchestrator-a1b2c3d4"');
+
+const version = z
+  .string({ error: 'must be a string such as "1.0.0"' })
+  .max(256, 'must have at most 256 characters')
+  .refine((text) => semver.parse(text)?.raw === text && /^\d/.test(text), {
+    error: 'must be a semantic version such as "1.0.0" or "2.1.0-rc.1" (semver.org)',
+    params: { code: 'invalid_version' satisfies ErrorCode },
+  });
+
+const interfaces = z
+  .record(z.string(), z.string({ error: 'must be a string' }).min(1, 'must not be empty'), {
+    error: 'must be an object from interface type to address, such as {"REST": "http://10.0.0.1:9000"}',
+  })
+  .superRefine((map, context) => {
+    const types = Object.keys(map);
+    if (types.length === 0) {
+      context.addIssue({ code: 'custom', message: 'must have at least one interface, such as REST, gRPC, CLI or MCP' });
+    }
+    for (const [type, address] of Object.entries(map)) {
+      if (type === '') context.addIssue({ code: 'custom', message: 'has an interface type that is empty' });
+      const problem = checkInterface(type, address);
+      if (problem !== null) context.addIssue({ code: 'custom', path: [type], message: problem, input: address });
+    }
+  });
+
+const tag = z
+  .string({ error: 'must be a string' })
+  .regex(/^[a-z0-9-]+$/, 'may hold only lowercase letters, digits and hyphens, such as "core"');
+
+const metadata = z
+  .looseObject(
+    {
+      description: z.string({ error: 'must be a string' }).max(500, 'must have at most 500 characters').optional(),
+      dependencies: z.array(serviceName, { error: 'must be an array of service names' }).optional(),
+      tags: z.array(tag, { error: 'must be an array of tags such as ["core"]' }).optional(),
+      environment: z
+        .enum(['development', 'staging', 'production'], {
+          error: 'must be "development", "staging" or "production"',
+        })
+        .optional(),
+      region: z.string({ error: 'must be a string' }).optional(),
+      owner: z.string({ error: 'must be a string' }).optional(),
+    },
+    { error: 'must be a JSON object' },
+  )
+  .optional();
+
+const seconds = z.number({ error: 'must be a number of seconds' });
+
+const ttl = z
+  .strictObject(
+    {
+      heartbeat_interval: seconds.optional(),
+      unhealthy_after: seconds.optional(),
+      remove_after: seconds.optional(),
+    },
+    {
+      error: objectError(
+        'must be an object such as {"heartbeat_interval": 10, "unhealthy_after": 30, "remove_after": 60}',
+      ),
+    },
+  )
+  .optional();
+
+const registrationBody = z.strictObject(
+  {
+    name: serviceName,
+    id: instanceId.optional(),
+    version,
+    interfaces,
+    metadata,
+    ttl,
+    ...Object.fromEntries(readOnlyFields.map((field) => [field, z.unknown()])),
+  },
+  { error: objectError('must be a JSON object') },
+) as unknown as z.ZodType<{
+  name: string;
+  id?: string;
+  version: string;
+  interfaces: Record<string, string>;
+  metadata?: Metadata;
+  ttl?: Partial<Ttl>;
+}>;
+
+const leaseId = z
+  .int({ error: 'must be the whole number that the registration answered' })
+  .positive('must be the whole number that the registration answered');
+
+const targetBody = z.strictObject(
+  { name: serviceName, id: instanceId, lease_id: leaseId.optional() },
+  { error: objectError('must be a JSON object') },
+);
+
+/**
+ * Checks and completes what a service says of itself.
+ * @param makeId makes an instance id for a registration without one
+ * @throws RegistryError `validation_error`, `invalid_version` or `payload_too_large`, with the field
+ */
+export function parseRegistration(input: unknown, policy: TtlPolicy, makeId: (name: string) => string): Registration {
+  checkShape(input);
+  const body = parseWith(registrationBody, input, 'validation_error');
+  const registration: Registration = {
+    name: body.name,
+    id: body.id ?? makeId(body.name),
+    version: body.version,
+    // Sorted, so that equal registrations are equal bytes.
+    interfaces: Object.fromEntries(Object.entries(body.interfaces).sort(([a], [b]) => (a < b ? -1 : 1))),
+    metadata: withoutRepeats(body.metadata ?? {}),
+    ttl: completeTtl(body.ttl ?? {}, policy),
+  };
+  const sizeBytes = Buffer.byteLength(JSON.stringify(registration));
+  if (sizeBytes > maxRecordBytes) {
+    throw new RegistryError(
+      'payload_too_large',
+      `The record is ${sizeBytes} bytes as JSON; at most ${maxRecordBytes} are allowed. Shorten its metadata.`,
+      { field: 'metadata', details: { size_bytes: sizeBytes, limit_bytes: maxRecordBytes } },
+    );
+  }
+  return registration;
+}
+
+/** @throws RegistryError `validation_error` with the field */
+export function parseHeartbeatTarget(input: unknown): HeartbeatTarget {
+  checkShape(input);
+  return parseWith(targetBody, input, 'validation_error');
+}
+
+/** @throws RegistryError `validation_error` with the field */
+export function parseDeregistrationTarget(input: unknown): HeartbeatTarget {
+  return parseHeartbeatTarget(input);
+}
+
+/** @throws RegistryError `validation_error` naming `field` */
+export function parseName(value: unknown, field = 'name'): string {
+  return parseWith(serviceName, value, 'validation_error', field);
+}
+
+/** @throws RegistryError `validation_error` naming `field` */
+export function parseInstanceId(value: unknown, field = 'id'): string {
+  return parseWith(instanceId, value, 'validation_error', field);
+}
+
+/** Runs a schema and turns its first complaint into the registry's error. */
+export function parseWith<T>(schema: z.ZodType<T>, input: unknown, code: ErrorCode, root = ''): T {
+  const parsed = schema.safeParse(input, { reportInput: true });
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  if (!issue) throw new RegistryError(code, 'The request is not valid.');
+  const unknownKey = issue.code === 'unrecognized_keys' ? issue.keys[0] : undefined;
+  const path = [...(root ? [root] : []), ...issue.path.map(String), ...(unknownKey === undefined ? [] : [unknownKey])];
+  const field = path.join('.');
+  const special = issue.code === 'custom' ? (issue.params?.code as ErrorCode | undefined) : undefined;
+  const missing = issue.input === undefined && unknownKey === undefined && issue.code === 'invalid_type';
+  const problem =
+    unknownKey !== undefined
+      ? 'is not a known field; leave it out, or put it under metadata'
+      : missing
+        ? `is required: it ${issue.message}`
+        : issue.message;
+  throw new RegistryError(special ?? code, `${field || 'The body'} ${problem}.`, {
+    field: field || undefined,
+    value: unknownKey === undefined ? shortened(issue.input) : undefined,
+  });
+}
+
+/** An object schema's own complaint is about its type; one about unknown keys is worded by `parseWith`. */
+function objectError(text: string) {
+  return (issue: { readonly code: string }) => (issue.code === 'unrecognized_keys' ? undefined : text);
+}
+
+/** What no schema looks at: nesting that could exhaust a stack, and a key that changes what objects are. */
+function checkShape(input: unknown): void {
+  let level: unknown[] = [input];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > maxDepth) {
+      throw new RegistryError('validation_error', `metadata is nested too deeply; at most ${maxDepth} levels.`, {
+        field: 'metadata',
+      });
+    }
+    const next: unknown[] = [];
+    for (const value of level) {
+      if (typeof value !== 'object' || value === null) continue;
+      if (!Array.isArray(value) && Object.hasOwn(value, '__proto__')) {
+        throw new RegistryError('validation_error', '"__proto__" cannot be a key. Rename it.', { field: '__proto__' });
+      }
+      for (const child of Object.values(value)) next.push(child);
+    }
+    level = next;
+  }
+}
+
+function completeTtl(asked: Partial<Ttl>, policy: TtlPolicy): Ttl {
+  const complete: Ttl = {
+    heartbeat_interval: asked.heartbeat_interval ?? policy.heartbeatIntervalSeconds,
+    unhealthy_after: asked.unhealthy_after ?? policy.unhealthyAfterSeconds,
+    remove_after: asked.remove_after ?? policy.removeAfterSeconds,
+  };
+  for (const [key, value] of Object.entries(asked)) {
+    if (value >= policy.minimumSeconds && value <= policy.maximumSeconds) continue;
+    throw new RegistryError(
+      'validation_error',
+      `ttl.${key} must be between ${policy.minimumSeconds} and ${policy.maximumSeconds} seconds.`,
+      { field: `ttl.${key}`, value },
+    );
+  }
+  const { heartbeat_interval, unhealthy_after, remove_after } = complete;
+  if (heartbeat_interval >= unhealthy_after || unhealthy_after >= remove_after) {
+    throw new RegistryError(
+      'validation_error',
+      `ttl must satisfy heartbeat_interval < unhealthy_after < remove_after; together with the defaults it is ${heartbeat_interval}, ${unhealthy_after}, ${remove_after}.`,
+      { field: 'ttl', value: complete },
+    );
+  }
+  return complete;
+}
+
+/** A tag or dependency said twice is said once. */
+function withoutRepeats(given: Metadata): Metadata {
+  return {
+    ...given,
+    ...(given.tags ? { tags: [...new Set(given.tags)] } : {}),
+    ...(given.dependencies ? { dependencies: [...new Set(given.dependencies)] } : {}),
+  };
+}
+
+/** A refused value as an error shows it: never longer than a line. */
+export function shortened(value: unknown): unknown {
+  if (typeof value === 'string') return value.length > 100 ? `${value.slice(0, 100)}…` : value;
+  if (typeof value !== 'object' || value === null) return value;
+  const json = JSON.stringify(value) ?? '';
+  return json.length > 100 ? `${json.slice(0, 100)}…` : value;
+}
