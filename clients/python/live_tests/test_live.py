@@ -1,0 +1,148 @@
+"""The client against a live cluster: what is written through one node is read through another."""
+
+import asyncio
+import re
+import time
+import unittest
+from concurrent.futures import ThreadPoolExecutor
+
+import live
+
+from chora_manifest_client import (
+    LeaseMismatchError,
+    ManifestClient,
+    ServiceGoneError,
+    ServiceNotFoundError,
+    ValidationError,
+)
+
+
+class Live(unittest.TestCase):
+    def setUp(self) -> None:
+        first, *others = live.urls()
+        self.writer = ManifestClient(first, timeout=20)
+        self.reader = ManifestClient(others or first, timeout=20)
+        self.addCleanup(self.writer.close)
+        self.addCleanup(self.reader.close)
+
+    def test_a_registration_shows_on_another_node_with_all_it_said(self) -> None:
+        metadata = {"description": "d", "dependencies": ["manifest"], "tags": ["live-a"], "extra": {"deep": [1, None]}}
+        interfaces = {"REST": "http://10.0.0.1:1", "MCP": "tcp://10.0.0.1:2"}
+        instance_id = self.writer.register("live-full", "1.2.3-rc.1+build", interfaces, metadata)
+        self.assertRegex(instance_id, r"^live-full-[0-9a-f]{8}$")
+        record = self.reader.get_service("live-full")
+        self.assertEqual(
+            (record["id"], record["version"], record["interfaces"], record["metadata"], record["status"]),
+            (instance_id, "1.2.3-rc.1+build", interfaces, metadata, "up"),
+        )
+        self.assertTrue(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", record["last_heartbeat"]))
+        self.assertEqual(self.reader.list_services(name="live-full"), [record])
+
+    def test_a_heartbeat_renews_and_a_deregistration_takes_off_the_list(self) -> None:
+        instance_id = self.writer.register("live-beat", "1.0.0", {"CLI": "x"})
+        before = self.reader.get_service("live-beat")["last_heartbeat"]
+        time.sleep(0.05)  # the registry tells times apart by the millisecond
+        self.writer.heartbeat("live-beat", instance_id)
+        self.assertGreater(self.reader.get_service("live-beat")["last_heartbeat"], before)
+        self.writer.deregister("live-beat", instance_id)
+        with self.assertRaises(ServiceNotFoundError):
+            self.reader.get_service("live-beat")
+        self.assertEqual(self.reader.get_instances("live-beat"), [])
+        with self.assertRaises(ServiceGoneError) as caught:
+            self.reader.heartbeat("live-beat", instance_id)
+        self.assertIn("deregistered_at", caught.exception.details)
+        self.writer.deregister("live-beat", instance_id)
+        with self.assertRaises(ServiceNotFoundError):
+            self.reader.deregister("live-beat", instance_id)
+
+    def test_refusals_name_what_is_wrong(self) -> None:
+        cases = [
+            (dict(version="one"), "invalid_version", "version"),
+            (dict(interfaces={"REST": "not a url"}), "validation_error", "interfaces.REST"),
+            (dict(metadata={"environment": "moon"}), "validation_error", "metadata.environment"),
+            (dict(metadata={"blob": "x" * 11_000}), "payload_too_large", None),
+        ]
+        for wrong, code, field in cases:
+            with self.subTest(code=code, field=field), self.assertRaises(ValidationError) as caught:
+                self.writer.register(**{"name": "live-wrong", "version": "1.0.0", "interfaces": {"CLI": "x"}, **wrong})
+            self.assertEqual(caught.exception.error_code, code)
+            if field is not None:
+                self.assertEqual(caught.exception.field, field)
+            self.assertTrue(caught.exception.request_id)
+        with self.assertRaises(ValidationError) as caught:
+            self.reader.list_services(status="sleepy")
+        self.assertEqual((caught.exception.error_code, caught.exception.field), ("invalid_parameter", "status"))
+        self.assertEqual(self.reader.list_services(name="live-wrong"), [])
+
+    def test_a_lease_ends_with_the_next_registration(self) -> None:
+        self.writer.register("live-lease", "1.0.0", {"CLI": "x"}, instance_id="live-lease-1")
+        lease_id = self.reader.get_service("live-lease")["lease_id"]
+        self.writer.heartbeat("live-lease", "live-lease-1", lease_id=lease_id)
+        self.writer.register("live-lease", "1.0.1", {"CLI": "x"}, instance_id="live-lease-1")
+        with self.assertRaises(LeaseMismatchError):
+            self.writer.heartbeat("live-lease", "live-lease-1", lease_id=lease_id)
+        self.assertEqual([each["version"] for each in self.reader.get_instances("live-lease")], ["1.0.1"])
+
+    def test_instances_are_found_in_turn(self) -> None:
+        ids = sorted(self.writer.register("live-turn", "1.0.0", {"CLI": "x"}) for _ in range(3))
+        found = [self.reader.get_service("live-turn")["id"] for _ in range(6)]
+        self.assertEqual(sorted(found[:3]), ids)
+        self.assertEqual(found[:3], found[3:])
+
+    def test_filters_select(self) -> None:
+        self.writer.register(
+            "live-filter", "1.0.0", {"REST": "http://h:1"},
+            {"tags": ["live-x", "live-y"], "environment": "staging", "dependencies": ["live-needed"]},
+            instance_id="a",
+        )  # fmt: skip
+        self.writer.register("live-filter", "1.0.0", {"CLI": "x"}, {"tags": ["live-x"]}, instance_id="b")
+        for filters, expected in [
+            (dict(tag="live-x"), ["a", "b"]),
+            (dict(tag=["live-x", "live-y"]), ["a"]),
+            (dict(environment="staging", name="live-filter"), ["a"]),
+            (dict(dependency="live-needed"), ["a"]),
+            (dict(interface="CLI", name="live-filter"), ["b"]),
+            (dict(status="up", name="live-filter"), ["a", "b"]),
+            (dict(status="unhealthy", name="live-filter"), []),
+            (dict(name="live-filter", limit=1), ["a"]),
+            (dict(name="live-filter", limit=1, offset=1), ["b"]),
+        ]:
+            with self.subTest(filters):
+                self.assertEqual([each["id"] for each in self.reader.list_services(**filters)], expected)  # type: ignore[arg-type]
+        self.assertEqual([each["id"] for each in self.reader.get_instances("live-filter", tag="live-y")], ["a"])
+
+    def test_a_long_list_is_read_whole(self) -> None:
+        ids = {f"crowd-{n:04}" for n in range(1_100)}
+        with ThreadPoolExecutor(16) as threads:
+            list(
+                threads.map(
+                    lambda each: self.writer.register("live-crowd", "1.0.0", {"CLI": "x"}, instance_id=each), ids
+                )
+            )
+        found = [each["id"] for each in self.reader.list_services(name="live-crowd")]
+        self.assertEqual(found, sorted(ids))
+
+    def test_the_registry_lists_itself_and_is_healthy(self) -> None:
+        self.assertIn(":", self.reader.get_service("manifest")["interfaces"]["REST"])
+        self.assertEqual(self.reader.health()["status"], "healthy")
+
+    def test_the_twins_for_asyncio_do_the_same(self) -> None:
+        async def main() -> None:
+            async with ManifestClient(live.urls(), timeout=20) as client:
+                ids = await asyncio.gather(
+                    *(client.register_async("live-async", "1.0.0", {"CLI": "x"}) for _ in range(20))
+                )
+                self.assertEqual(len(set(ids)), 20)
+                await asyncio.gather(*(client.heartbeat_async("live-async", each) for each in ids))
+                self.assertEqual({each["id"] for each in await client.get_instances_async("live-async")}, set(ids))
+                self.assertIn((await client.get_service_async("live-async"))["id"], ids)
+                self.assertEqual(len(await client.list_services_async(name="live-async")), 20)
+                self.assertEqual((await client.health_async())["status"], "healthy")
+                await asyncio.gather(*(client.deregister_async("live-async", each) for each in ids))
+                self.assertEqual(await client.get_instances_async("live-async"), [])
+
+        asyncio.run(main())
+
+
+if __name__ == "__main__":
+    unittest.main()
