@@ -378,10 +378,10 @@ export class Member {
   #apply(entry: Entry): void {
     this.#snapshots.applied(entry);
     if (entry.kind === 'membership') {
-      this.#state.skip(entry.index, entry.term);
+      this.#state.skip(entry.index);
       return;
     }
-    const outcome = this.#state.apply(entry.index, entry.term, entry.data);
+    const outcome = this.#state.apply(entry.index, entry.data);
     for (const event of outcome.events) this.#notice(event);
     this.#writes.applied(outcome);
     this.#reads.applied();

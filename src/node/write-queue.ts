@@ -179,9 +179,11 @@ export class WriteQueue {
     }
   }
 
-  /** Messages to `peer` were lost: what it had may have been among them. */
+  /** Messages to `peer` were lost: what it had may have been among them. It is passed on again at the next tick. */
   unreachable(peer: NodeId): void {
-    this.#takeBack((write) => write.handedTo?.startsWith(`${peer}/`) === true);
+    for (const write of this.#pending.values()) {
+      if (write.handedTo?.startsWith(`${peer}/`)) write.handedTo = null;
+    }
   }
 
   /** An entry was applied here. */

@@ -1,4 +1,4 @@
-import { crc32c } from '@node-rs/crc32';
+import { checksum } from '../codec/checksum.ts';
 
 /** LevelDB's log format (its doc/log_format.md): blocks of 32 KiB, records of checksum, length, type and payload. */
 const blockBytes = 32_768;
@@ -52,7 +52,8 @@ function recordAt(view: DataView, file: Uint8Array, offset: number): RecordHere 
   const crossesBlock = (offset % blockBytes) + headerBytes + payloadBytes > blockBytes;
   if (type >= 1 && type <= greatestType && !crossesBlock) {
     if (end > file.length) return torn;
-    if (view.getUint32(offset, true) === masked(crc32c(file.subarray(offset + 6, end)))) return { state: 'valid', end };
+    if (view.getUint32(offset, true) === masked(checksum(file.subarray(offset + 6, end))))
+      return { state: 'valid', end };
   }
   const span = file.subarray(offset, Math.min(file.length, Math.max(end, offset + headerBytes)));
   return hasUnwrittenSector(file, offset, offset + span.length) ? torn : { state: 'bad', end };
@@ -76,7 +77,7 @@ function anyValidRecordAfter(view: DataView, file: Uint8Array, offset: number): 
     const end = next + headerBytes + view.getUint16(next + 4, true);
     // An empty payload is too easily matched by chance.
     if (end <= next + headerBytes || end > file.length) continue;
-    if (view.getUint32(next, true) === masked(crc32c(file.subarray(next + 6, end)))) return true;
+    if (view.getUint32(next, true) === masked(checksum(file.subarray(next + 6, end)))) return true;
   }
   return false;
 }

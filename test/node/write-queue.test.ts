@@ -141,12 +141,14 @@ describe('a write', () => {
     expect(write.ended).toBe('outcome_unknown');
   });
 
-  test('whose message was lost with the connection is passed on again at once', async () => {
+  test('whose message was lost with the connection is passed on again at the next tick', async () => {
     around.leaderId = 'b';
     around.submit('r1');
     around.queue.flush();
     around.queue.unreachable('b');
     around.queue.flush();
+    expect(around.sent).toHaveLength(1);
+    await around.pass(50);
     expect(around.sent).toHaveLength(2);
   });
 
