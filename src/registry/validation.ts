@@ -114,6 +114,16 @@ const ttl = z
   )
   .optional();
 
+/** A registration as it was sent. */
+export interface RegistrationBody {
+  readonly name: string;
+  readonly id?: string;
+  readonly version: string;
+  readonly interfaces: Readonly<Record<string, string>>;
+  readonly metadata?: Metadata;
+  readonly ttl?: Partial<Ttl>;
+}
+
 const registrationBody = z.strictObject(
   {
     name: serviceName,
@@ -125,14 +135,7 @@ const registrationBody = z.strictObject(
     ...Object.fromEntries(readOnlyFields.map((field) => [field, z.unknown()])),
   },
   { error: objectError('must be a JSON object') },
-) as unknown as z.ZodType<{
-  name: string;
-  id?: string;
-  version: string;
-  interfaces: Record<string, string>;
-  metadata?: Metadata;
-  ttl?: Partial<Ttl>;
-}>;
+) as unknown as z.ZodType<RegistrationBody>;
 
 const leaseId = z
   .int({ error: 'must be the whole number that the registration answered' })
@@ -149,8 +152,7 @@ const targetBody = z.strictObject(
  * @throws RegistryError `validation_error`, `invalid_version` or `payload_too_large`, with the field
  */
 export function parseRegistration(input: unknown, policy: TtlPolicy, makeId: (name: string) => string): Registration {
-  checkShape(input);
-  const body = parseWith(registrationBody, input, 'validation_error');
+  const body = parseRegistrationBody(input);
   const registration: Registration = {
     name: body.name,
     id: body.id ?? makeId(body.name),
@@ -169,6 +171,15 @@ export function parseRegistration(input: unknown, policy: TtlPolicy, makeId: (na
     );
   }
   return registration;
+}
+
+/**
+ * Checks what a service says of itself without completing it: for a client, which does not know the cluster's lease times.
+ * @throws RegistryError `validation_error` or `invalid_version`, with the field
+ */
+export function parseRegistrationBody(input: unknown): RegistrationBody {
+  checkShape(input);
+  return parseWith(registrationBody, input, 'validation_error');
 }
 
 /** @throws RegistryError `validation_error` with the field */
