@@ -1,6 +1,6 @@
 """Registers, renews, reads back and deregisters without pause until its input ends, then tells how it went, as JSON.
 
-Every call must succeed, and every read must show what was written before it, whatever happens to single nodes meanwhile.
+Every call must succeed, and every read must show what was written before it, whatever happens to single nodes.
 """
 
 import json

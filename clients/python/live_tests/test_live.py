@@ -5,6 +5,7 @@ import re
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Dict, List, Optional, Tuple
 
 import live
 
@@ -56,15 +57,16 @@ class Live(unittest.TestCase):
             self.reader.deregister("live-beat", instance_id)
 
     def test_refusals_name_what_is_wrong(self) -> None:
-        cases = [
+        cases: List[Tuple[Dict[str, Any], str, Optional[str]]] = [
             (dict(version="one"), "invalid_version", "version"),
             (dict(interfaces={"REST": "not a url"}), "validation_error", "interfaces.REST"),
             (dict(metadata={"environment": "moon"}), "validation_error", "metadata.environment"),
             (dict(metadata={"blob": "x" * 11_000}), "payload_too_large", None),
         ]
+        right: Dict[str, Any] = {"name": "live-wrong", "version": "1.0.0", "interfaces": {"CLI": "x"}}
         for wrong, code, field in cases:
             with self.subTest(code=code, field=field), self.assertRaises(ValidationError) as caught:
-                self.writer.register(**{"name": "live-wrong", "version": "1.0.0", "interfaces": {"CLI": "x"}, **wrong})
+                self.writer.register(**{**right, **wrong})
             self.assertEqual(caught.exception.error_code, code)
             if field is not None:
                 self.assertEqual(caught.exception.field, field)

@@ -14,7 +14,7 @@ from unittest import mock
 import support  # noqa: F401
 from support.scripted_server import HangUp, Respond, ScriptedServer, StaySilent
 
-from chora_manifest_client import ManifestClient, UnavailableError, connections
+from chora_manifest_client import ManifestClient, UnavailableError, connections, retries
 
 
 def open_descriptors() -> int:
@@ -86,6 +86,55 @@ class Connections(unittest.TestCase):
         client.list_services()
         client.list_services()
         self.assertEqual(self.used_connections(), [0, 1])
+
+    def test_an_answer_may_take_longer_than_a_connection_may(self) -> None:
+        def take_time(_: Any) -> Respond:
+            time.sleep(0.5)
+            return Respond(200, [])
+
+        client = self.start(take_time, retries=0, timeout=20.0)
+        with mock.patch.object(retries, "_LONGEST_CONNECT_SECONDS", 0.2):
+            self.assertEqual(client.list_services(), [])
+
+    def test_a_connection_that_is_in_use_when_the_client_closes_is_closed_after_use(self) -> None:
+        asked, go_on = threading.Event(), threading.Event()
+
+        def wait(_: Any) -> Respond:
+            asked.set()
+            go_on.wait(10)
+            return Respond(204)
+
+        client = self.start(wait, timeout=20.0)
+        thread = threading.Thread(target=client.heartbeat, args=("s", "s-1"))
+        thread.start()
+        asked.wait(10)
+        client.close()
+        go_on.set()
+        thread.join()
+        self.assertTrue(self.server.ended.wait(10), "the connection is still open")
+
+    def test_a_node_that_trickles_cannot_hold_a_call_for_ever(self) -> None:
+        end = threading.Event()
+
+        def trickle(listener: socket.socket) -> None:
+            connection, _ = listener.accept()
+            with connection:
+                connection.recv(65_536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000\r\n\r\n")
+                with contextlib.suppress(OSError):
+                    while not end.wait(0.001):
+                        connection.sendall(b" ")
+
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            thread = threading.Thread(target=trickle, args=(listener,))
+            thread.start()
+            began = time.monotonic()
+            with ManifestClient(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=0.6, retries=0) as client:
+                with self.assertRaises(UnavailableError):
+                    client.list_services()
+            self.assertLess(time.monotonic() - began, 5)
+            end.set()
+            thread.join()
 
     def test_an_answer_without_end_is_cut_off(self) -> None:
         client = self.start(Respond(200, raw=b"[" + b" " * 5_000 + b"]"), retries=0)

@@ -128,6 +128,31 @@ class Retries(unittest.TestCase):
                 client.get_service("s")
         self.assertLess(time.monotonic() - began, 2.5)
 
+    def test_nothing_is_sent_once_the_time_is_over(self) -> None:
+        servers = [self.server(StaySilent()) for _ in range(3)]
+        with ManifestClient([server.url for server in servers], timeout=0.4, retries=0) as client:
+            with self.assertRaises(UnavailableError):
+                client.get_service("s")
+        self.assertEqual(sum(len(server.received) for server in servers), 1)
+
+    def test_a_node_that_cannot_be_reached_is_not_preferred_to_one_that_says_no(self) -> None:
+        reachable, down = self.server(UNAVAILABLE).url, unused_url()
+        transport = self.transport(reachable, down, retries=0)
+        with self.assertRaises(UnavailableError):
+            transport.call(READ)
+        self.assertEqual([str(endpoint) for endpoint in transport._order.in_order()], [reachable, down])
+
+    def test_a_write_on_a_kept_connection_may_have_happened_though_the_node_is_gone_now(self) -> None:
+        def die(_: Any) -> HangUp:
+            server.stop_listening()
+            return HangUp()
+
+        server = self.server(Respond(200, []), die)
+        transport = self.transport(server.url, retries=0)
+        transport.call(READ)
+        with self.assertRaises(OutcomeUnknownError):
+            transport.call(Request("POST", "/v1/services", body=json_body({"name": "s"})))
+
     def test_a_write_without_an_answer_is_of_unknown_outcome_and_a_read_is_not(self) -> None:
         write = Request("POST", "/v1/services", body=json_body({"name": "s"}))
         down = unused_url()

@@ -64,6 +64,7 @@ class ScriptedServer:
         self._stopped = threading.Event()
         self.received: List[Received] = []
         self.connections: List[socket.socket] = []
+        self.ended = threading.Event()  #: a connection came to its end
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -74,6 +75,10 @@ class ScriptedServer:
                 super().setup()
                 with outer._lock:
                     outer.connections.append(self.connection)
+
+            def finish(self) -> None:
+                super().finish()
+                outer.ended.set()
 
             def log_message(self, format: str, *args: Any) -> None:
                 pass
@@ -147,6 +152,10 @@ class ScriptedServer:
                     connection.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     pass
+
+    def stop_listening(self) -> None:
+        """Takes no more connections; open ones go on."""
+        self._server.socket.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
         self._stopped.set()
