@@ -9,7 +9,7 @@ const program = process.env.PYTHON ?? 'python3';
 /** Variables that a Python program gets: not those that would lead its client elsewhere. */
 function environment(more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
   const { MANIFEST_URL: _url, MANIFEST_AUTH_TOKEN: _token, ...rest } = process.env;
-  return { ...rest, NO_PROXY: '*', PYTHONDONTWRITEBYTECODE: '1', PYTHONUNBUFFERED: '1', ...more };
+  return { ...rest, NO_PROXY: '*', PYTHONDONTWRITEBYTECODE: '1', PYTHONOPTIMIZE: '', PYTHONUNBUFFERED: '1', ...more };
 }
 
 /** Starts `python3` with these arguments in the project's directory. */

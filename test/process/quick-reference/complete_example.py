@@ -1,4 +1,4 @@
-"""The complete example at the end of the document, as a process of its own at a terminal, ended by Ctrl+C or SIGTERM."""
+"""The complete example at the end of the document, as a process at a terminal, ended by Ctrl+C or SIGTERM."""
 
 from __future__ import annotations
 

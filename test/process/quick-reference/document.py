@@ -55,7 +55,9 @@ def block(heading: str, position: int = 0, language: str = "python") -> Block:
         if heading in each.heading and each.position == position and each.language == language
     ]
     if len(found) != 1:
-        raise LookupError(f"{len(found)} {language or 'plain'} blocks number {position} under a heading with {heading!r}")
+        raise LookupError(
+            f"{len(found)} {language or 'plain'} blocks number {position} under a heading with {heading!r}"
+        )
     return found[0]
 
 

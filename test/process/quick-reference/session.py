@@ -32,7 +32,9 @@ class Session:
     program more than it lacks.
     """
 
-    def __init__(self, given: Mapping[str, Given], *blocks: Block, left_out: Optional[Mapping[str, Any]] = None) -> None:
+    def __init__(
+        self, given: Mapping[str, Given], *blocks: Block, left_out: Optional[Mapping[str, Any]] = None
+    ) -> None:
         self._blocks = blocks
         self._left_out = dict(left_out or {})
         self._codes = [self._compile(block) for block in blocks]
@@ -63,10 +65,11 @@ class Session:
             await result
 
     def _compile(self, block: Block) -> CodeType:
-        tree = ast.increment_lineno(ast.parse(block.text), block.line - 1)
+        tree: ast.Module = ast.increment_lineno(ast.parse(block.text), block.line - 1)
         if any(isinstance(node, ast.Constant) and node.value is Ellipsis for node in ast.walk(tree)):
             tree = ast.fix_missing_locations(_Filler(block, self._left_out).visit(tree))
-        return compile(tree, str(PATH), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        code: CodeType = compile(tree, str(PATH), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        return code
 
     def _check_names(self, given: Set[str]) -> None:
         lacking: Set[str] = set()
