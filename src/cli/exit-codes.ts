@@ -1,0 +1,24 @@
+/** What a script can tell from how the command ended. */
+export const exitCodes = {
+  ok: 0,
+  failure: 1,
+  usage: 2,
+  notFound: 3,
+  unavailable: 4,
+  unauthorized: 5,
+} as const;
+
+export const exitCodesHelp = `
+Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 not found,
+            4 no member or no leader could be reached, 5 unauthorized`;
+
+/** Ends the command with a message for people and a code for scripts. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode: number = exitCodes.failure) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
