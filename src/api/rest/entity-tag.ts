@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+
+/**
+ * The tag of an answer: the revision that it shows, and what was asked. Weak (RFC 9110, 8.8.1), because a heartbeat that
+ * changes no status moves `last_heartbeat` without growing the revision: equal in meaning, not byte by byte.
+ * Every member makes the same tag, so that a client may ask any of them next.
+ */
+export function entityTag(revision: number, question: readonly unknown[]): string {
+  const digest = createHash('sha256').update(JSON.stringify(question)).digest('base64url').slice(0, 16);
+  return `W/"${revision}-${digest}"`;
+}
+
+/** Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, 13.1.2). */
+export function namesTag(ifNoneMatch: string | undefined, tag: string): boolean {
+  if (ifNoneMatch === undefined) return false;
+  if (ifNoneMatch.trim() === '*') return true;
+  return ifNoneMatch.split(',').some((candidate) => opaque(candidate.trim()) === opaque(tag));
+}
+
+function opaque(tag: string): string {
+  return tag.startsWith('W/') ? tag.slice(2) : tag;
+}

@@ -1,0 +1,73 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RegistryError } from '../../registry/errors.ts';
+import type { ClusterService, HealthReport } from '../../registry/service.ts';
+import type { FaceOptions } from '../face.ts';
+import { callOptions, queryOf, refuseOtherParameters } from './requests.ts';
+import type { Route } from './route.ts';
+
+/** For whoever runs the registry. None of them waits for a place: an overloaded member must still be seen. */
+export function operationRoutes({ cluster, metrics, passTokenOn }: FaceOptions): Route[] {
+  const row = (path: string, alsoBare: boolean, handle: Route['handle']): Route => ({
+    method: 'GET',
+    path,
+    alsoBare,
+    admission: null,
+    handle: (request, reply) => handle(request, reply.header('cache-control', 'no-store')),
+  });
+  return [
+    row('/livez', true, async (request, reply) => say(request, reply, 200, { status: 'alive' })),
+    row('/readyz', true, async (request, reply) => {
+      const { status, reason } = await healthOf(cluster, request, passTokenOn);
+      return status === 'healthy'
+        ? say(request, reply, 200, { status: 'ready' })
+        : say(request, reply.header('retry-after', 1), 503, { status: 'not ready', reason: reason ?? 'unknown' });
+    }),
+    row('/health', false, async (request, reply) => {
+      const report = await healthOf(cluster, request, passTokenOn);
+      if (report.status === 'healthy') return reply.send(report);
+      return reply.status(503).header('retry-after', 1).send(report);
+    }),
+    row('/cluster', false, async (request, reply) => {
+      refuseOtherParameters(request, ['hash']);
+      return reply.send(
+        await cluster.status({ ...callOptions(request, passTokenOn), stateHash: isTrue(queryOf(request).hash) }),
+      );
+    }),
+    row('/metrics', false, async (_request, reply) => {
+      if (!metrics) throw new RegistryError('not_found', 'This process keeps no metrics.');
+      return reply.type(metrics.contentType).send(await metrics.render());
+    }),
+  ];
+}
+
+/** A gateway that reaches no member cannot tell more than that. */
+async function healthOf(
+  cluster: ClusterService,
+  request: FastifyRequest,
+  passTokenOn: boolean,
+): Promise<HealthReport | { readonly status: 'unhealthy'; readonly reason: string }> {
+  try {
+    return await cluster.health(callOptions(request, passTokenOn));
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    return { status: 'unhealthy', reason: error.message };
+  }
+}
+
+/** JSON for those who ask for it, else a word for those who look at the status only. */
+function say(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  httpStatus: number,
+  facts: { readonly status: string; readonly reason?: string },
+): FastifyReply {
+  reply.status(httpStatus);
+  if (request.headers.accept?.includes('json')) return reply.send(facts);
+  return reply.type('text/plain; charset=utf-8').send(`${facts.status}${facts.reason ? `: ${facts.reason}` : ''}\n`);
+}
+
+function isTrue(value: unknown): boolean {
+  if (value === undefined || value === 'false') return false;
+  if (value === 'true') return true;
+  throw new RegistryError('invalid_parameter', 'hash must be "true" or "false".', { field: 'hash', value });
+}

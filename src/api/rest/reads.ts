@@ -1,0 +1,120 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { RegistryError } from '../../registry/errors.ts';
+import { parseConsistency, parseInstanceFilter, parseListQuery } from '../../registry/queries.ts';
+import type { InstanceRecord } from '../../registry/records.ts';
+import type { InstanceFilter, ListQuery, ReadAnswer, ReadOptions } from '../../registry/service.ts';
+import { parseInstanceId, parseName } from '../../registry/validation.ts';
+import type { FaceOptions } from '../face.ts';
+import { entityTag, namesTag } from './entity-tag.ts';
+import { callOptions, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
+import type { Route } from './route.ts';
+
+const consistencyParameter = ['consistency'] as const;
+
+/** Paths of the contract that are not served yet: without these rows they would be taken for ids of instances. */
+const notYet = ['dependencies', 'dependents'] as const;
+
+export function readRoutes({ registry, passTokenOn }: FaceOptions): Route[] {
+  const callOf = (request: FastifyRequest): ReadOptions => ({
+    ...callOptions(request, passTokenOn),
+    consistency: parseConsistency(queryOf(request).consistency),
+  });
+  const instancesOf = async (request: FastifyRequest) => {
+    const name = parseName(pathParameter(request, 'name'));
+    const filter = parseInstanceFilter(queryOf(request), consistencyParameter);
+    return { name, filter, answer: await registry.getInstances(name, filter, callOf(request)) };
+  };
+  const row = (path: string, handle: Route['handle']): Route => ({
+    method: 'GET',
+    path,
+    alsoBare: true,
+    admission: 'other',
+    handle,
+  });
+
+  return [
+    row('/services', async (request, reply) => {
+      const query = parseListQuery(queryOf(request), consistencyParameter);
+      const answer = await registry.list(query, callOf(request));
+      const { instances, total } = answer.value;
+      reply.header('x-total-count', total);
+      const nextOffset = query.offset + instances.length;
+      if (instances.length > 0 && nextOffset < total) {
+        reply.header('link', `<${nextPage(request, query.limit, nextOffset)}>; rel="next"`);
+      }
+      return show(request, reply, answer, ['list', conditions(query)], instances);
+    }),
+    row('/services/:name', async (request, reply) => {
+      const { name, filter, answer } = await instancesOf(request);
+      const [first, ...others] = answer.value;
+      if (!first) throw notListed(reply, answer, `No instance of service '${name}' is listed${narrowed(filter)}.`);
+      const body = others.length === 0 ? first : answer.value;
+      return show(request, reply, answer, ['service', name, conditions(filter)], body);
+    }),
+    row('/services/:name/instances', async (request, reply) => {
+      const { name, filter, answer } = await instancesOf(request);
+      return show(request, reply, answer, ['instances', name, conditions(filter)], answer.value);
+    }),
+    row('/services/:name/:id', async (request, reply) => {
+      const name = parseName(pathParameter(request, 'name'));
+      const id = parseInstanceId(pathParameter(request, 'id'));
+      refuseOtherParameters(request, consistencyParameter);
+      const answer = await registry.getInstances(name, { instance_id: id }, callOf(request));
+      const [instance] = answer.value;
+      if (!instance) throw notListed(reply, answer, `No instance '${id}' of service '${name}' is listed.`);
+      return show(request, reply, answer, ['instance', name, id], instance);
+    }),
+    ...notYet.map((path) =>
+      row(`/services/:name/${path}`, async () => {
+        throw new RegistryError('not_found', `The ${path} of a service cannot be asked for yet.`);
+      }),
+    ),
+  ];
+}
+
+function show(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  answer: ReadAnswer<unknown>,
+  question: readonly unknown[],
+  body: InstanceRecord | readonly InstanceRecord[],
+): FastifyReply {
+  const tag = entityTag(answer.revision, question);
+  sayHowFresh(reply, answer);
+  // A copy may be kept, but is to be confirmed with the registry each time.
+  reply.header('etag', tag).header('cache-control', 'no-cache');
+  return namesTag(request.headers['if-none-match'], tag) ? reply.status(304).send() : reply.send(body);
+}
+
+function sayHowFresh(reply: FastifyReply, { revision, leader, staleness_ms }: ReadAnswer<unknown>): void {
+  reply.header('x-manifest-index', revision);
+  if (leader !== null) reply.header('x-manifest-leader', leader);
+  if (staleness_ms !== null) reply.header('x-manifest-staleness-ms', staleness_ms);
+}
+
+/** That there is nothing is an answer, too, and as fresh as any. */
+function notListed(reply: FastifyReply, answer: ReadAnswer<unknown>, message: string): RegistryError {
+  sayHowFresh(reply, answer);
+  return new RegistryError('service_not_found', message);
+}
+
+function narrowed(filter: InstanceFilter): string {
+  const names = conditions(filter).map(([name]) => name);
+  return names.length === 0 ? '' : ` that meets the conditions on ${names.join(', ')}`;
+}
+
+/** The conditions that were given, in one order whatever the order of the query string. */
+function conditions(query: ListQuery): [string, unknown][] {
+  return Object.entries(query)
+    .filter(([, value]) => value !== undefined)
+    .map(([name, value]): [string, unknown] => [name, Array.isArray(value) ? [...new Set(value)].sort() : value])
+    .sort(([a], [b]) => (a < b ? -1 : 1));
+}
+
+function nextPage(request: FastifyRequest, limit: number, offset: number): string {
+  const [path = '', query = ''] = request.url.split('?', 2);
+  const parameters = new URLSearchParams(query);
+  parameters.set('limit', String(limit));
+  parameters.set('offset', String(offset));
+  return `${path}?${parameters}`;
+}

@@ -1,0 +1,52 @@
+import type { FastifyRequest } from 'fastify';
+import { RegistryError } from '../../registry/errors.ts';
+import type { CallOptions } from '../../registry/service.ts';
+import { bearerToken } from '../auth.ts';
+
+/** The query string: a string, or an array where a parameter was repeated. */
+export function queryOf(request: FastifyRequest): Readonly<Record<string, unknown>> {
+  return request.query as Record<string, unknown>;
+}
+
+/** A parameter of the route's path, decoded and not validated. */
+export function pathParameter(request: FastifyRequest, name: 'name' | 'id'): string {
+  return (request.params as Record<string, string | undefined>)[name] ?? '';
+}
+
+/** @throws RegistryError `invalid_parameter` naming a parameter that is not among `known` */
+export function refuseOtherParameters(request: FastifyRequest, known: readonly string[]): void {
+  const other = Object.keys(queryOf(request)).find((parameter) => !known.includes(parameter));
+  if (other === undefined) return;
+  const hint = known.length === 0 ? 'this request takes none' : `known are ${known.join(', ')}`;
+  throw new RegistryError('invalid_parameter', `${other} is not a known parameter here; ${hint}.`, { field: other });
+}
+
+/** Whether the caller wants the result shown (RFC 7240, 4.2). */
+export function wantsRepresentation(request: FastifyRequest): boolean {
+  const header = [request.headers.prefer ?? []].flat().join(',');
+  return header.split(/[,;]/).some((preference) => /^\s*return\s*=\s*"?representation"?\s*$/i.test(preference));
+}
+
+export function callOptions(request: FastifyRequest, passTokenOn: boolean): CallOptions {
+  return {
+    requestId: request.id,
+    authToken: passTokenOn ? (bearerToken(request.headers.authorization) ?? undefined) : undefined,
+  };
+}
+
+/** The instance of the path, with what the body says beside it. @throws RegistryError `validation_error` */
+export function targetOf(request: FastifyRequest): Record<string, unknown> {
+  const target = { name: pathParameter(request, 'name'), id: pathParameter(request, 'id') };
+  const body = request.body ?? {};
+  if (typeof body !== 'object' || Array.isArray(body)) {
+    throw new RegistryError('validation_error', 'The body must be a JSON object, such as {"lease_id": 7}, or empty.');
+  }
+  for (const [field, value] of Object.entries(target)) {
+    const said = (body as Record<string, unknown>)[field];
+    if (said === undefined || said === value) continue;
+    throw new RegistryError('validation_error', `${field} in the body differs from the path's. Leave it out.`, {
+      field,
+    });
+  }
+  return { ...body, ...target };
+}
