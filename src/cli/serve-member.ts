@@ -42,7 +42,7 @@ export async function serveMember(options: MemberOptions, logger: Logger): Promi
   metrics.watchServices(member.cluster);
   metrics.watchMember(() => gaugesOf(member));
 
-  const faces = { registry: member.registry, cluster: member.cluster, authToken: options.authToken, logger, metrics };
+  const faces = { registry: member.registry, cluster: member.cluster, authToken: options.authToken, passTokenOn: false, logger, metrics };
   const rest = createRestGateway(faces);
   try {
     await rest.listen({ host: options.host, port: options.restPort });

@@ -228,7 +228,7 @@ export class Member {
     const { role, progress } = this.#raft.status();
     if (role !== 'leader') return;
     const successor = progress
-      .filter((peer) => peer.recentlyActive && !peer.learner)
+      .filter((peer) => peer.recentlyActive && peer.mode === 'replicate' && !peer.learner)
       .reduce<(typeof progress)[number] | null>(
         (best, peer) => (best && best.matchIndex >= peer.matchIndex ? best : peer),
         null,

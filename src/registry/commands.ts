@@ -1,6 +1,6 @@
 import { loadCodec } from '../codec/load-proto.ts';
 import type { Command, Stamp } from './machine.ts';
-import type { Metadata, Registration, Ttl } from './records.ts';
+import type { Metadata, Registration } from './records.ts';
 
 /** A registration as the log and the snapshot hold it. */
 export interface WireRegistration {
@@ -9,7 +9,13 @@ export interface WireRegistration {
   readonly version: string;
   readonly interfaces: Record<string, string>;
   readonly metadataJson: string;
-  readonly ttl: Ttl | null;
+  readonly ttl: WireTtl | null;
+}
+
+interface WireTtl {
+  readonly heartbeatInterval: number;
+  readonly unhealthyAfter: number;
+  readonly removeAfter: number;
 }
 
 interface WireCommand {
@@ -110,14 +116,36 @@ function commandOf(wire: WireCommand): Command {
 
 export function toWireRegistration(registration: Registration): WireRegistration {
   const { name, id, version, interfaces, metadata, ttl } = registration;
-  return { name, id, version, interfaces: { ...interfaces }, metadataJson: JSON.stringify(metadata), ttl };
+  return {
+    name,
+    id,
+    version,
+    interfaces: { ...interfaces },
+    metadataJson: JSON.stringify(metadata),
+    ttl: {
+      heartbeatInterval: ttl.heartbeat_interval,
+      unhealthyAfter: ttl.unhealthy_after,
+      removeAfter: ttl.remove_after,
+    },
+  };
 }
 
 export function fromWireRegistration(wire: WireRegistration | null): Registration {
   if (!wire?.ttl) throw new Error('A committed registration is incomplete.');
   const { name, id, version, interfaces, metadataJson, ttl } = wire;
   const metadata = JSON.parse(metadataJson) as Metadata;
-  return { name, id, version, interfaces, metadata, ttl };
+  return {
+    name,
+    id,
+    version,
+    interfaces,
+    metadata,
+    ttl: {
+      heartbeat_interval: ttl.heartbeatInterval,
+      unhealthy_after: ttl.unhealthyAfter,
+      remove_after: ttl.removeAfter,
+    },
+  };
 }
 
 function deltas(ascending: readonly number[]): number[] {

@@ -132,7 +132,7 @@ const registrationBody = z.strictObject(
     interfaces,
     metadata,
     ttl,
-    ...Object.fromEntries(readOnlyFields.map((field) => [field, z.unknown()])),
+    ...Object.fromEntries(readOnlyFields.map((field) => [field, z.unknown().optional()])),
   },
   { error: objectError('must be a JSON object') },
 ) as unknown as z.ZodType<RegistrationBody>;
