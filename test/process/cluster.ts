@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -138,6 +138,11 @@ export class Cluster {
     return this.#member(i).exited;
   }
 
+  /** The end of a member's log. */
+  lastWords(i: number): string {
+    return readFileSync(this.#member(i).logFile, 'utf8').split('\n').slice(-15).join('\n');
+  }
+
   isRunning(i: number): boolean {
     return this.#member(i).child !== null;
   }
@@ -172,7 +177,7 @@ export class Cluster {
     for (const [i, member] of this.members.entries()) {
       await waitFor(
         async () => {
-          if (!member.child) throw new Error(`${member.id} is not running; its log: ${member.logFile}`);
+          if (!member.child) throw new AssertionFailure(`${member.id} ended by itself:\n${this.lastWords(i)}`);
           const response = await fetch(`${this.url(i)}/v1/services`, { signal: AbortSignal.timeout(2_000) });
           return response.ok ? true : undefined;
         },
