@@ -1,0 +1,113 @@
+import type { Metadata, MethodDefinition, ServerUnaryCall, sendUnaryData, UntypedHandleCall } from '@grpc/grpc-js';
+import { status as grpcStatus, Metadata as MetadataClass } from '@grpc/grpc-js';
+import { RegistryError } from '../../registry/errors.ts';
+import type { CallOptions } from '../../registry/service.ts';
+import type { AdmissionGate, RequestKind } from '../admission.ts';
+import { bearerToken } from '../auth.ts';
+import { asRegistryError, errorTable } from '../error-table.ts';
+import type { FaceLimits, FaceOptions } from '../face.ts';
+import { requestIdFrom, requestIdHeader } from '../request-id.ts';
+import { toStatus } from '../wire/error-detail.ts';
+
+/** What every call passes through. */
+export interface CallContext extends FaceOptions {
+  readonly limits: FaceLimits;
+  readonly gate: AdmissionGate;
+  /** Throws `unauthorized` unless the header allows to write. */
+  readonly guard: (authorization: string | undefined) => void;
+}
+
+export interface CallRules {
+  /** Name of the method, for the metrics. */
+  readonly name: string;
+  readonly writes: boolean;
+  /** `null`: answered even when there are too many calls. */
+  readonly admission: RequestKind | null;
+}
+
+/** A request whose bytes are no message of its type. */
+export class Undecodable {
+  readonly reason: string;
+
+  constructor(reason: string) {
+    this.reason = reason;
+  }
+}
+
+/** Hands undecodable bytes on, to be answered as other mistakes are; the library would call them an internal error. */
+export function tolerant<Request, Response>(
+  method: MethodDefinition<Request, Response>,
+): MethodDefinition<Request | Undecodable, Response> {
+  return {
+    ...method,
+    requestSerialize: method.requestSerialize as (request: Request | Undecodable) => Buffer,
+    requestDeserialize(bytes) {
+      try {
+        return method.requestDeserialize(bytes);
+      } catch (error) {
+        return new Undecodable(error instanceof Error ? error.message : String(error));
+      }
+    },
+  };
+}
+
+/** @throws RegistryError `validation_error` */
+export function decoded<Request>(request: Request | Undecodable): Request {
+  if (!(request instanceof Undecodable)) return request;
+  throw new RegistryError('validation_error', `The request is not a message of its type: ${request.reason}.`);
+}
+
+/** What a call says about itself beside its message. */
+export function callOptionsOf(metadata: Metadata, deadline: Date | number, passTokenOn: boolean): CallOptions {
+  const deadlineMs = Number(deadline);
+  return {
+    requestId: requestIdFrom(first(metadata, requestIdHeader)),
+    authToken: passTokenOn ? (bearerToken(first(metadata, 'authorization')) ?? undefined) : undefined,
+    // A deadline that has passed is left to the registry to fail by: it alone knows whether something happened.
+    timeoutMs: Number.isFinite(deadlineMs) ? Math.max(1, deadlineMs - Date.now()) : undefined,
+  };
+}
+
+export function first(metadata: Metadata, key: string): string | undefined {
+  const [value] = metadata.get(key);
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Makes the handler of a call with one request and one response. */
+export function unary<Request, Response>(
+  context: CallContext,
+  rules: CallRules,
+  answer: (request: Request, options: CallOptions) => Promise<Response>,
+): UntypedHandleCall {
+  return (call: ServerUnaryCall<Request | Undecodable, Response>, callback: sendUnaryData<Response>): void => {
+    const options = callOptionsOf(call.metadata, call.getDeadline(), context.passTokenOn);
+    const work = async () => {
+      if (rules.writes) context.guard(first(call.metadata, 'authorization'));
+      const leave = rules.admission === null ? () => {} : context.gate.enter(rules.admission);
+      try {
+        return await answer(decoded(call.request), options);
+      } finally {
+        leave();
+      }
+    };
+    work().then(
+      (response) => {
+        context.metrics?.grpcAnswered(rules.name, grpcStatus.OK);
+        const trailer = new MetadataClass();
+        trailer.set(requestIdHeader, options.requestId ?? '');
+        callback(null, response, trailer);
+      },
+      (thrown: unknown) => {
+        callback(failure(context, rules.name, thrown, options.requestId ?? ''));
+      },
+    );
+  };
+}
+
+/** Counts and logs an error, and says how a call ends with it. */
+export function failure(context: CallContext, method: string, thrown: unknown, requestId: string) {
+  const error = asRegistryError(thrown);
+  if (error.code === 'internal_error') context.logger.error({ err: thrown, requestId, method }, 'a call failed inside');
+  context.metrics?.grpcAnswered(method, errorTable[error.code].grpc);
+  return toStatus(error, requestId);
+}

@@ -1,0 +1,84 @@
+import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
+import { ReflectionService } from '@grpc/reflection';
+import { AdmissionGate } from '../admission.ts';
+import { writeGuard } from '../auth.ts';
+import { completeLimits, type FaceOptions } from '../face.ts';
+import { clientProtocol, clusterServiceName, registryServiceName, serviceOf } from '../wire/protocol.ts';
+import { type CallContext, tolerant } from './calls.ts';
+import { HealthService } from './health-service.ts';
+import { clusterImplementation, registryImplementation } from './services.ts';
+
+/** Calls of one connection at once; a client with more waits. */
+const maxStreamsPerConnection = 4_096;
+
+const keepaliveTimeMs = 30_000;
+const keepaliveTimeoutMs = 10_000;
+
+/** The registry's gRPC face. */
+export interface GrpcFace {
+  readonly server: Server;
+  /**
+   * @param address `host:port`; port 0 takes a free one
+   * @returns the port. @throws Error when the address cannot be bound
+   */
+  listen(address: string): Promise<number>;
+  /** Takes nothing new, waits for what is under way for `graceMs` and ends the rest. */
+  close(graceMs?: number): Promise<void>;
+}
+
+/** `manifest.v1.Registry` and `Cluster`, `grpc.health.v1` and reflection, not listening yet. */
+export function createGrpcServer(options: FaceOptions): GrpcFace {
+  const limits = completeLimits(options.limits);
+  const context: CallContext = {
+    ...options,
+    limits,
+    gate: new AdmissionGate(limits.requestsInFlight),
+    guard: writeGuard(options.authToken),
+  };
+  const server = new Server({
+    'grpc.max_receive_message_length': limits.heartbeatsBodyBytes,
+    'grpc.max_concurrent_streams': maxStreamsPerConnection,
+    'grpc.keepalive_time_ms': keepaliveTimeMs,
+    'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+  });
+  server.addService(tolerantService(registryServiceName), registryImplementation(context));
+  server.addService(tolerantService(clusterServiceName), clusterImplementation(context));
+  const health = new HealthService(options.cluster, options.logger);
+  health.addTo(server);
+  new ReflectionService(clientProtocol, { services: [registryServiceName, clusterServiceName] }).addToServer(server);
+
+  return {
+    server,
+    async listen(address) {
+      const port = await bind(server, address);
+      await health.start();
+      return port;
+    },
+    async close(graceMs = 2_000) {
+      health.stop();
+      await shutDown(server, graceMs);
+    },
+  };
+}
+
+function tolerantService(fullName: string): ServiceDefinition {
+  return Object.fromEntries(Object.entries(serviceOf(fullName)).map(([name, method]) => [name, tolerant(method)]));
+}
+
+function bind(server: Server, address: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+      error ? reject(new Error(`cannot listen for gRPC on ${address}: ${error.message}`)) : resolve(port),
+    );
+  });
+}
+
+function shutDown(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.forceShutdown(), graceMs);
+    server.tryShutdown(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

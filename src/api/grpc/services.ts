@@ -1,0 +1,70 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js';
+import { parseConsistency, parseInstanceFilter, parseListQuery } from '../../registry/queries.ts';
+import { parseName } from '../../registry/validation.ts';
+import { parseHeartbeatBatch } from '../heartbeat-batch.ts';
+import { countHeartbeats } from '../heartbeat-counting.ts';
+import { type StatusRequest, toHealthResponse, toStatusResponse } from '../wire/cluster-messages.ts';
+import {
+  fromFilter,
+  fromRegisterRequest,
+  type GetServiceRequest,
+  type HeartbeatsRequest,
+  type ListServicesRequest,
+  type RegisterRequest,
+  type TargetMessage,
+  toInstancesResponse,
+} from '../wire/messages.ts';
+import { type CallContext, type CallRules, unary } from './calls.ts';
+import { heartbeatStream } from './heartbeat-stream.ts';
+
+/** `manifest.v1.Registry` */
+export function registryImplementation(context: CallContext): UntypedServiceImplementation {
+  const { registry, limits } = context;
+  const leases = countHeartbeats(registry, context.metrics);
+  const write = (name: string): CallRules => ({ name, writes: true, admission: 'other' });
+  const renewal = (name: string): CallRules => ({ name, writes: true, admission: 'heartbeat' });
+  const read = (name: string): CallRules => ({ name, writes: false, admission: 'other' });
+  return {
+    Register: unary<RegisterRequest, object>(context, write('Register'), async (request, options) =>
+      registry.register(fromRegisterRequest(request), options),
+    ),
+    Heartbeat: unary<TargetMessage, object>(context, renewal('Heartbeat'), (target, options) =>
+      leases.heartbeat(target, options),
+    ),
+    Heartbeats: unary<HeartbeatsRequest, object>(context, renewal('Heartbeats'), async ({ instances }, options) =>
+      leases.heartbeats(parseHeartbeatBatch({ instances }, limits.heartbeatsPerRequest), options),
+    ),
+    HeartbeatStream: heartbeatStream(context, leases),
+    Deregister: unary<TargetMessage, object>(context, write('Deregister'), (target, options) =>
+      registry.deregister(target, options),
+    ),
+    GetService: unary<GetServiceRequest, object>(context, read('GetService'), async (request, options) => {
+      const name = parseName(request.name);
+      const filter = parseInstanceFilter(fromFilter(request.filter));
+      const consistency = parseConsistency(request.consistency);
+      const answer = await registry.getInstances(name, filter, { ...options, consistency });
+      const { value: instances } = answer;
+      return toInstancesResponse({ ...answer, value: { instances, total: instances.length } });
+    }),
+    ListServices: unary<ListServicesRequest, object>(context, read('ListServices'), async (request, options) => {
+      const { filter, consistency: asked, ...page } = request;
+      const query = parseListQuery({ ...fromFilter(filter), ...page });
+      const consistency = parseConsistency(asked);
+      return toInstancesResponse(await registry.list(query, { ...options, consistency }));
+    }),
+  };
+}
+
+/** `manifest.v1.Cluster`. Answered whatever the load: an overloaded member must still be seen. */
+export function clusterImplementation(context: CallContext): UntypedServiceImplementation {
+  const { cluster } = context;
+  const look = (name: string): CallRules => ({ name, writes: false, admission: null });
+  return {
+    Status: unary<StatusRequest, object>(context, look('Status'), async (request, options) =>
+      toStatusResponse(await cluster.status({ ...options, stateHash: request.state_hash === true })),
+    ),
+    Health: unary<object, object>(context, look('Health'), async (_request, options) =>
+      toHealthResponse(await cluster.health(options)),
+    ),
+  };
+}

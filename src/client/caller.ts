@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Client, Metadata, type MethodDefinition, type ServiceError } from '@grpc/grpc-js';
+import { RegistryError } from '../registry/errors.ts';
+import type { CallOptions } from '../registry/service.ts';
+import { type AttemptFailure, readFailure } from './call-errors.ts';
+import { Endpoints } from './endpoints.ts';
+
+const defaultTimeoutMs = 10_000;
+
+/** Times that a call goes round all members before it gives up. */
+const maxRounds = 3;
+
+/** Between two rounds: doubled each time, and drawn from the upper half, so that many clients do not come at once. */
+const firstWaitMs = 100;
+
+/** With several members, one that does not answer gets at most this share of the time that is left. */
+const attemptShare = 0.5;
+
+/** What of an answer's way may be repeated. */
+export interface CallRules<Response = never> {
+  readonly writes: boolean;
+  /** Reads an error as success, when an attempt before it may have succeeded unseen. */
+  doneAlready?(error: RegistryError): Response | null;
+}
+
+/** Carries calls to one member after another until one answers. */
+export class Caller {
+  readonly #endpoints: Endpoints;
+  readonly #authToken: string | null;
+  readonly #timeoutMs: number;
+  #closed = false;
+
+  constructor(addresses: readonly string[], authToken: string | null, timeoutMs = defaultTimeoutMs) {
+    this.#endpoints = new Endpoints(addresses);
+    this.#authToken = authToken;
+    this.#timeoutMs = timeoutMs;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#endpoints.close();
+  }
+
+  /** @throws RegistryError the registry's own, or `service_unavailable` or `outcome_unknown` where none answered */
+  async call<Request, Response>(
+    method: MethodDefinition<Request, Response>,
+    request: Request,
+    options: CallOptions,
+    rules: CallRules<Response>,
+  ): Promise<Response> {
+    const deadlineMs = performance.now() + (options.timeoutMs ?? this.#timeoutMs);
+    const metadata = this.#metadata(options);
+    let mayHaveHappened = false;
+    let last: AttemptFailure | null = null;
+    for (let attempt = 0; attempt < maxRounds * this.#endpoints.count; attempt++) {
+      if (!(await this.#waitTurn(attempt, deadlineMs))) break;
+      if (this.#closed) throw new RegistryError('service_unavailable', 'This client is closed.');
+      const { address, client } = this.#endpoints.current();
+      try {
+        return await unary(client, method, request, metadata, this.#attemptMs(deadlineMs));
+      } catch (thrown) {
+        last = readFailure(thrown as ServiceError, address);
+      }
+      const done = mayHaveHappened ? rules.doneAlready?.(last.error) : null;
+      if (done) return done;
+      if (!last.worthAnother) throw last.error;
+      mayHaveHappened ||= last.mayHaveHappened;
+      this.#endpoints.leave(address);
+    }
+    throw verdict(last, rules.writes && mayHaveHappened);
+  }
+
+  /** Before a new round there is a pause. @returns false when the time is over */
+  async #waitTurn(attempt: number, deadlineMs: number): Promise<boolean> {
+    const leftMs = deadlineMs - performance.now();
+    const round = Math.floor(attempt / this.#endpoints.count);
+    if (round === 0 || attempt % this.#endpoints.count !== 0) return leftMs > 0;
+    const waitMs = firstWaitMs * 2 ** (round - 1) * (0.5 + Math.random() / 2);
+    if (waitMs >= leftMs) return false;
+    await sleep(waitMs);
+    return true;
+  }
+
+  #attemptMs(deadlineMs: number): number {
+    const leftMs = Math.max(1, deadlineMs - performance.now());
+    return this.#endpoints.count === 1 ? leftMs : Math.max(Math.min(leftMs, 250), leftMs * attemptShare);
+  }
+
+  #metadata({ requestId, authToken }: CallOptions): Metadata {
+    const metadata = new Metadata();
+    if (requestId !== undefined) metadata.set('x-request-id', requestId);
+    const token = authToken ?? this.#authToken;
+    if (token !== null) metadata.set('authorization', `Bearer ${token}`);
+    return metadata;
+  }
+}
+
+function unary<Request, Response>(
+  client: Client,
+  { path, requestSerialize, responseDeserialize }: MethodDefinition<Request, Response>,
+  request: Request,
+  metadata: Metadata,
+  timeoutMs: number,
+): Promise<Response> {
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      request,
+      metadata,
+      { deadline: Date.now() + timeoutMs },
+      (error, response) => {
+        if (error) reject(error);
+        else if (response === undefined) reject(new Error('The call ended without an answer.'));
+        else resolve(response);
+      },
+    );
+  });
+}
+
+function verdict(last: AttemptFailure | null, mayHaveHappened: boolean): RegistryError {
+  const reason = last ? ` The last attempt: ${last.error.message}` : '';
+  if (mayHaveHappened) {
+    return new RegistryError(
+      'outcome_unknown',
+      `No member confirmed it in time; it may or may not have happened. Sending the same name and id again is safe.${reason}`,
+    );
+  }
+  if (last?.fromRegistry && last.error.code === 'service_unavailable') return last.error;
+  return new RegistryError('service_unavailable', `No member of the registry could answer.${reason}`, {
+    retryAfterSeconds: 1,
+  });
+}

@@ -1,0 +1,188 @@
+import { randomBytes } from 'node:crypto';
+import type { MethodDefinition } from '@grpc/grpc-js';
+import {
+  fromHealthResponse,
+  fromStatusResponse,
+  type HealthResponse,
+  type StatusRequest,
+  type StatusResponse,
+} from '../api/wire/cluster-messages.ts';
+import {
+  fromInstancesResponse,
+  type GetServiceRequest,
+  type HeartbeatsRequest,
+  type HeartbeatsResponse,
+  type InstancesResponse,
+  type ListServicesRequest,
+  type RegisterRequest,
+  type TargetMessage,
+  toGetServiceRequest,
+  toListServicesRequest,
+  toRegisterRequest,
+} from '../api/wire/messages.ts';
+import { clusterServiceName, methodOf, registryServiceName } from '../api/wire/protocol.ts';
+import { RegistryError } from '../registry/errors.ts';
+import type {
+  DeregistrationResult,
+  HeartbeatResult,
+  HeartbeatsResult,
+  InstanceRecord,
+  RegistrationResult,
+} from '../registry/records.ts';
+import type {
+  CallOptions,
+  ClusterService,
+  ClusterStatus,
+  HealthReport,
+  InstanceFilter,
+  InstancePage,
+  ListQuery,
+  ReadAnswer,
+  ReadOptions,
+  RegistryService,
+  StatusOptions,
+} from '../registry/service.ts';
+import { parseDeregistrationTarget, parseHeartbeatTarget, parseRegistrationBody } from '../registry/validation.ts';
+import { Caller, type CallRules } from './caller.ts';
+
+export interface GrpcClientOptions {
+  /** gRPC addresses of the members, `host:port` each. Several, and a call goes on to the next when one does not answer. */
+  readonly endpoints: readonly string[];
+  /** Bearer token for writes, for calls that bring none of their own. */
+  readonly authToken?: string | null | undefined;
+  /** For a whole call, all its attempts included; 10 s when absent. */
+  readonly timeoutMs?: number | undefined;
+}
+
+const method = {
+  register: methodOf<RegisterRequest, RegistrationResult>(registryServiceName, 'Register'),
+  heartbeat: methodOf<TargetMessage, HeartbeatResult>(registryServiceName, 'Heartbeat'),
+  heartbeats: methodOf<HeartbeatsRequest, HeartbeatsResponse>(registryServiceName, 'Heartbeats'),
+  deregister: methodOf<TargetMessage, DeregistrationResult>(registryServiceName, 'Deregister'),
+  getService: methodOf<GetServiceRequest, InstancesResponse>(registryServiceName, 'GetService'),
+  listServices: methodOf<ListServicesRequest, InstancesResponse>(registryServiceName, 'ListServices'),
+  status: methodOf<StatusRequest, StatusResponse>(clusterServiceName, 'Status'),
+  health: methodOf<object, HealthResponse>(clusterServiceName, 'Health'),
+} as const;
+
+const read: CallRules = { writes: false };
+const write: CallRules = { writes: true };
+
+/**
+ * The registry over gRPC, with the interface that a member offers from the inside. Every failure is a `RegistryError`.
+ *
+ * A call that a member cannot answer goes on to the next member, in rounds with growing waits, until its time is over.
+ * All of its calls are safe to repeat: a registration has its id before it leaves.
+ */
+export class ManifestGrpcClient implements RegistryService, ClusterService {
+  readonly #caller: Caller;
+
+  /** Connects with the first call. @throws RegistryError `invalid_parameter` for an address that is none */
+  constructor(options: GrpcClientOptions) {
+    this.#caller = new Caller(options.endpoints, options.authToken ?? null, options.timeoutMs);
+  }
+
+  async register(input: unknown, options: CallOptions = {}): Promise<RegistrationResult> {
+    const body = parseRegistrationBody(input);
+    const id = body.id ?? `${body.name}-${randomBytes(4).toString('hex')}`;
+    const result = await this.#call(method.register, toRegisterRequest({ ...body, id }), options, write);
+    return {
+      id: result.id,
+      name: result.name,
+      version: result.version,
+      status: result.status,
+      registered_at: result.registered_at,
+      lease_id: result.lease_id,
+      heartbeat_interval: result.heartbeat_interval,
+      heartbeat_timeout: result.heartbeat_timeout,
+      revision: result.revision,
+      created: result.created,
+    };
+  }
+
+  async heartbeat(target: unknown, options: CallOptions = {}): Promise<HeartbeatResult> {
+    const result = await this.#call(method.heartbeat, parseHeartbeatTarget(target), options, write);
+    const { status, last_heartbeat, ttl_remaining } = result;
+    return { status, last_heartbeat, lease_renewed: true, ttl_remaining };
+  }
+
+  async heartbeats(targets: readonly unknown[], options: CallOptions = {}): Promise<HeartbeatsResult> {
+    const instances = targets.map(parseBatchMember);
+    const { renewed, failed } = await this.#call(method.heartbeats, { instances }, options, write);
+    return {
+      renewed,
+      failed: failed.map(({ name, id, error, message }) => ({ name, id, error, message })),
+    };
+  }
+
+  async deregister(input: unknown, options: CallOptions = {}): Promise<DeregistrationResult> {
+    const target = parseDeregistrationTarget(input);
+    const rules: CallRules<DeregistrationResult> = {
+      writes: true,
+      doneAlready: (error) => deregisteredBefore(error, target),
+    };
+    const { message, deregistered_at } = await this.#call(method.deregister, target, options, rules);
+    return { message, deregistered_at };
+  }
+
+  async getInstances(
+    name: string,
+    filter: InstanceFilter,
+    options: ReadOptions = {},
+  ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
+    const request = toGetServiceRequest(name, filter, options);
+    const answer = fromInstancesResponse(await this.#call(method.getService, request, options, read));
+    return { ...answer, value: answer.value.instances };
+  }
+
+  async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
+    const request = toListServicesRequest(query, options);
+    return fromInstancesResponse(await this.#call(method.listServices, request, options, read));
+  }
+
+  async status(options: StatusOptions = {}): Promise<ClusterStatus> {
+    const request = options.stateHash === undefined ? {} : { state_hash: options.stateHash };
+    return fromStatusResponse(await this.#call(method.status, request, options, read));
+  }
+
+  async health(options: CallOptions = {}): Promise<HealthReport> {
+    return fromHealthResponse(await this.#call(method.health, {}, options, read));
+  }
+
+  /** Ends the connections; calls under way fail. */
+  close(): void {
+    this.#caller.close();
+  }
+
+  #call<Request, Response>(
+    definition: MethodDefinition<Request, Response>,
+    request: Request,
+    options: CallOptions,
+    rules: CallRules<Response>,
+  ): Promise<Response> {
+    return this.#caller.call(definition, request, options, rules);
+  }
+}
+
+function parseBatchMember(target: unknown, position: number): TargetMessage {
+  try {
+    return parseHeartbeatTarget(target);
+  } catch (error) {
+    if (!(error instanceof RegistryError)) throw error;
+    const { code, message, field, value } = error;
+    throw new RegistryError(code, message, { field: `instances[${position}]${field ? `.${field}` : ''}`, value });
+  }
+}
+
+/** An instance that an earlier attempt of the same call may have deregistered is deregistered now, as was asked. */
+function deregisteredBefore(
+  { code, details }: RegistryError,
+  { name, id }: { readonly name: string; readonly id: string },
+): DeregistrationResult | null {
+  if (code !== 'service_not_found') return null;
+  const told = details?.deregistered_at;
+  return {
+    message: `Instance '${id}' of service '${name}' is deregistered.`,
+    deregistered_at: typeof told === 'string' ? told : new Date().toISOString(),
+  };
+}

@@ -1,0 +1,34 @@
+/** The public entry of the package: a client of the registry over gRPC, and the shapes it speaks. */
+
+export { type ErrorCode, type ErrorFacts, RegistryError } from '../registry/errors.ts';
+export type {
+  DeregistrationResult,
+  Environment,
+  HeartbeatFailure,
+  HeartbeatResult,
+  HeartbeatsResult,
+  HeartbeatTarget,
+  InstanceRecord,
+  Metadata,
+  QueryableStatus,
+  Registration,
+  RegistrationResult,
+  Status,
+  Ttl,
+} from '../registry/records.ts';
+export type {
+  CallOptions,
+  ClusterService,
+  ClusterStatus,
+  Consistency,
+  HealthReport,
+  InstanceFilter,
+  InstancePage,
+  ListQuery,
+  MemberStatus,
+  ReadAnswer,
+  ReadOptions,
+  RegistryService,
+  StatusOptions,
+} from '../registry/service.ts';
+export { type GrpcClientOptions, ManifestGrpcClient } from './grpc-client.ts';
