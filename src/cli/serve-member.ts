@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { createGrpcServer } from '../api/grpc/server.ts';
 import { PrometheusMetrics } from '../api/metrics.ts';
 import { createRestGateway } from '../api/rest/gateway.ts';
 import type { MemberOptions } from '../config/options.ts';
@@ -42,12 +43,21 @@ export async function serveMember(options: MemberOptions, logger: Logger): Promi
   metrics.watchServices(member.cluster);
   metrics.watchMember(() => gaugesOf(member));
 
-  const faces = { registry: member.registry, cluster: member.cluster, authToken: options.authToken, passTokenOn: false, logger, metrics };
+  const faces = {
+    registry: member.registry,
+    cluster: member.cluster,
+    authToken: options.authToken,
+    passTokenOn: false,
+    logger,
+    metrics,
+  };
   const rest = createRestGateway(faces);
+  const grpc = createGrpcServer(faces);
   try {
     await rest.listen({ host: options.host, port: options.restPort });
+    await grpc.listen(`${options.host}:${options.grpcPort}`);
   } catch (error) {
-    await rest.close();
+    await Promise.allSettled([rest.close(), grpc.close(0)]);
     await member.stop();
     throw error;
   }
@@ -63,7 +73,7 @@ export async function serveMember(options: MemberOptions, logger: Logger): Promi
     failed: member.failed,
     async stop() {
       await self.stop(leaveMs);
-      await rest.close();
+      await Promise.all([rest.close(), grpc.close()]);
       await member.stop();
     },
   };

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,13 +25,14 @@ const frequentSnapshots = { MANIFEST_SNAPSHOT_EVERY_ENTRIES: '200', MANIFEST_KEE
 async function registerMany(target: Cluster, name: string, count: number, padBytes = 0): Promise<string[]> {
   const acknowledged: string[] = [];
   const urls = target.urls.filter((_, i) => target.isRunning(i));
-  const metadata = { description: 'x'.repeat(Math.min(500, padBytes)), padding: 'y'.repeat(padBytes) };
   let next = 0;
   const worker = async () => {
     while (next < count) {
       const i = next++;
       const id = `${name}-${i}`;
       const url = urls[i % urls.length] ?? '';
+      // Random, so that LevelDB's compression cannot make it small.
+      const metadata = { padding: randomBytes(Math.ceil(padBytes / 2)).toString('hex') };
       const answer = await call(url, 'POST', '/v1/services', registration(name, id, { metadata })).catch(() => null);
       if (answer?.status === 201) acknowledged.push(id);
     }
@@ -118,7 +120,7 @@ test('a member with an emptied data directory does not take part under its old n
 test('a member whose disk fills up ends with a clear message and no acknowledged write is lost', async (context) => {
   const small = mkdtempSync(join(tmpdir(), 'manifest-small-disk-'));
   try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=6m', 'manifest-test', small], { stdio: 'pipe' });
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=8m', 'manifest-test', small], { stdio: 'pipe' });
     mounts.push(small);
   } catch (error) {
     rmSync(small, { recursive: true });
@@ -133,8 +135,9 @@ test('a member whose disk fills up ends with a clear message and no acknowledged
 
   const acknowledged: string[] = [];
   for (let round = 0; cluster.isRunning(0) && round < 40; round++) {
-    acknowledged.push(...(await registerMany(cluster, `filler-${round}`, 100, 4_000)));
+    acknowledged.push(...(await registerMany(cluster, `filler-${round}`, 100, 8_000)));
   }
+  expect(cluster.isRunning(0)).toBe(false);
   const code = await cluster.exited(0);
   expect(code).not.toBe(0);
   expect(logOf(cluster, 0)).toMatch(/disk .*full/i);
