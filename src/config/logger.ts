@@ -1,17 +1,17 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
 
-/** Never written, wherever in an object they turn up. */
-const secretPaths = [
-  'authorization',
-  'authToken',
-  'token',
-  '*.authorization',
-  '*.authToken',
-  '*.token',
-  'req.headers.authorization',
-];
+const secretNames = ['authorization', 'Authorization', 'authToken', '["auth-token"]', 'token'];
 
-/** The one place that makes a logger: JSON lines, times in RFC 3339. */
+/** At the top of a log line, and in an object up to two levels below it. */
+const secretPaths = secretNames.flatMap((name) => {
+  const below = name.startsWith('[') ? name : `.${name}`;
+  return [name, `*${below}`, `*.*${below}`];
+});
+
+/**
+ * The one place that makes a logger: JSON lines, times in RFC 3339, nothing under a name that holds a secret.
+ * Writes to standard output unless given a destination.
+ */
 export function createLogger(
   level: string,
   bindings: Readonly<Record<string, unknown>> = {},

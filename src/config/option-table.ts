@@ -1,233 +1,307 @@
-import { z } from 'zod';
+import type { z } from 'zod';
+import type { MemberOptions } from './member-options.ts';
+import * as schema from './option-schemas.ts';
+import { peerList } from './peers.ts';
+
+export type OptionSection = 'The member' | 'Addresses' | 'Security' | 'Health' | 'Consensus' | 'Snapshots' | 'Requests';
 
 /** One option of a member, in all the forms in which it can be given. */
 export interface OptionSpec {
   /** kebab-case; the flag is `--NAME`, the variable `MANIFEST_NAME`, the key in a file `NAME`. */
   readonly name: string;
-  readonly schema: z.ZodType<unknown>;
-  /** As a person would type it; `null`: required. */
-  readonly fallback: string | null;
-  /** What the value is called in help texts, with its unit. */
+  /** Where its value ends up; `null` for an option that only leads to another one's value. */
+  readonly key: keyof MemberOptions | null;
+  readonly section: OptionSection;
+  /** From text to value. */
+  readonly schema: z.ZodType<unknown, string>;
+  /** As a person would type it. */
+  readonly fallback: string;
+  /** What the value is called in help texts; durations and sizes are called by their unit. */
   readonly placeholder: string;
   readonly description: string;
+  /** Never shown, neither in errors nor in the configuration that is printed. */
   readonly secret?: boolean;
 }
-
-const port = z.coerce
-  .number({ error: 'must be a port number' })
-  .int('must be a whole number')
-  .min(1, 'must be between 1 and 65535')
-  .max(65_535, 'must be between 1 and 65535');
-
-const seconds = z.coerce
-  .number({ error: 'must be a number of seconds' })
-  .min(0.05, 'must be at least 0.05 seconds')
-  .max(31_536_000, 'must be at most a year');
-
-const milliseconds = z.coerce
-  .number({ error: 'must be a number of milliseconds' })
-  .int('must be a whole number of milliseconds')
-  .min(1, 'must be at least 1 ms')
-  .max(600_000, 'must be at most 600000 ms');
-
-const count = z.coerce.number({ error: 'must be a number' }).int('must be a whole number').min(1, 'must be at least 1');
-
-const name = z.string().regex(/^[a-zA-Z0-9-]{1,64}$/, 'may hold only letters, digits and hyphens, at most 64 of them');
-
-const flag = z
-  .enum(['true', 'false', '1', '0', 'yes', 'no', ''], { error: 'must be true or false' })
-  .transform((text) => text === 'true' || text === '1' || text === 'yes');
-
-const text = z.string();
 
 /** Every option of `chora-manifest serve`. Flags, variables, the file, help and documentation all come from here. */
 export const optionTable = [
   {
     name: 'node-id',
-    schema: name,
+    key: 'nodeId',
+    section: 'The member',
+    schema: schema.nodeName,
     fallback: 'node-1',
     placeholder: 'NAME',
-    description: "This member's name, its own in the cluster for ever",
+    description: "this member's name, its own in the cluster for ever",
   },
   {
     name: 'cluster-id',
-    schema: name,
+    key: 'clusterId',
+    section: 'The member',
+    schema: schema.clusterName,
     fallback: 'manifest',
     placeholder: 'NAME',
-    description: "The cluster's name; members of another cluster are refused",
+    description: "the cluster's name; members of other clusters are refused",
   },
   {
     name: 'peers',
-    schema: text,
+    key: 'peers',
+    section: 'The member',
+    schema: peerList,
     fallback: '',
     placeholder: 'ID=HOST:PORT,…',
-    description: 'All members of the cluster with their peer addresses, this one included; empty for a cluster of one',
+    description:
+      'all members that begin the cluster with their peer addresses, this one included; none: a cluster of one',
   },
   {
     name: 'data-dir',
-    schema: z.string().min(1, 'must not be empty'),
+    key: 'dataDir',
+    section: 'The member',
+    schema: schema.nonEmpty('.manifest/data'),
     fallback: '.manifest/data',
     placeholder: 'DIR',
-    description: "Where this member's log and snapshots are kept",
+    description: "where this member's log and snapshots are kept; never shared with another member",
   },
   {
     name: 'storage',
-    schema: z.enum(['level', 'memory'], { error: 'must be "level" or "memory"' }),
+    key: 'storage',
+    section: 'The member',
+    schema: schema.oneOf(['level', 'memory']),
     fallback: 'level',
     placeholder: 'KIND',
-    description: '`level` for LevelDB; `memory` forgets everything at the end, for trials only',
+    description: '`level` (LevelDB) or `memory`, which forgets everything when the member ends: for trials only',
+  },
+  {
+    name: 'log-level',
+    key: 'logLevel',
+    section: 'The member',
+    schema: schema.oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']),
+    fallback: 'info',
+    placeholder: 'LEVEL',
+    description: 'how much to log: trace, debug, info, warn, error, fatal or silent',
   },
   {
     name: 'host',
-    schema: z.string().min(1, 'must not be empty'),
+    key: 'host',
+    section: 'Addresses',
+    schema: schema.listenHost,
     fallback: '127.0.0.1',
     placeholder: 'ADDRESS',
-    description: 'The address to listen on; 0.0.0.0 for all',
+    description: 'the address to listen on; 0.0.0.0 for all',
   },
-  { name: 'rest-port', schema: port, fallback: '8500', placeholder: 'PORT', description: 'REST for clients' },
-  { name: 'grpc-port', schema: port, fallback: '8502', placeholder: 'PORT', description: 'gRPC for clients' },
+  {
+    name: 'rest-port',
+    key: 'restPort',
+    section: 'Addresses',
+    schema: schema.port,
+    fallback: '8500',
+    placeholder: 'PORT',
+    description: 'REST, for clients',
+  },
+  {
+    name: 'grpc-port',
+    key: 'grpcPort',
+    section: 'Addresses',
+    schema: schema.port,
+    fallback: '8502',
+    placeholder: 'PORT',
+    description: 'gRPC, for clients',
+  },
   {
     name: 'peer-port',
-    schema: port,
+    key: 'peerPort',
+    section: 'Addresses',
+    schema: schema.port,
     fallback: '8503',
     placeholder: 'PORT',
     description: 'gRPC between members; keep it on a private network',
   },
   {
     name: 'rest-address',
-    schema: text,
+    key: 'restAddress',
+    section: 'Addresses',
+    schema: schema.optionalUrl,
     fallback: '',
     placeholder: 'URL',
-    description: 'The REST address that clients are told; http://HOST:REST-PORT by default',
+    description: 'the REST address that clients are told; by default made from host and rest-port',
   },
   {
     name: 'grpc-address',
-    schema: text,
+    key: 'grpcAddress',
+    section: 'Addresses',
+    schema: schema.optionalHostAndPort,
     fallback: '',
     placeholder: 'HOST:PORT',
-    description: 'The gRPC address that clients are told; HOST:GRPC-PORT by default',
+    description: 'the gRPC address that clients are told; by default made from host and grpc-port',
   },
   {
     name: 'auth-token',
-    schema: text,
+    key: 'authToken',
+    section: 'Security',
+    schema: schema.token,
     fallback: '',
     placeholder: 'TOKEN',
     description:
-      'Bearer token that writes must carry; empty for none. Prefer the variable to the flag: others can read your command line',
+      'bearer token that writes must carry; none: anybody may write. As a flag, every user of the machine can read it',
     secret: true,
   },
   {
-    name: 'validate-dependencies',
-    schema: flag,
-    fallback: 'false',
-    placeholder: 'true|false',
-    description: 'Refuse a registration whose declared dependencies are not registered',
+    name: 'auth-token-file',
+    key: null,
+    section: 'Security',
+    schema: schema.path,
+    fallback: '',
+    placeholder: 'FILE',
+    description: 'a file that holds the token, instead of auth-token',
   },
   {
     name: 'heartbeat-interval',
-    schema: seconds,
+    key: 'heartbeatIntervalSeconds',
+    section: 'Health',
+    schema: schema.seconds,
     fallback: '10',
     placeholder: 'SECONDS',
-    description: 'The time between heartbeats that services are told',
+    description: 'time between heartbeats that services are told to keep',
   },
   {
     name: 'unhealthy-after',
-    schema: seconds,
+    key: 'unhealthyAfterSeconds',
+    section: 'Health',
+    schema: schema.seconds,
     fallback: '30',
     placeholder: 'SECONDS',
-    description: 'Time without a heartbeat after which an instance is unhealthy',
+    description: 'time without a heartbeat after which an instance is unhealthy',
   },
   {
     name: 'remove-after',
-    schema: seconds,
+    key: 'removeAfterSeconds',
+    section: 'Health',
+    schema: schema.seconds,
     fallback: '60',
     placeholder: 'SECONDS',
-    description: 'Time without a heartbeat after which an instance is removed',
+    description: 'time without a heartbeat after which an instance is removed',
   },
   {
     name: 'ttl-min',
-    schema: seconds,
+    key: 'ttlMinSeconds',
+    section: 'Health',
+    schema: schema.seconds,
     fallback: '1',
     placeholder: 'SECONDS',
-    description: 'The least lease time that an instance may ask for',
+    description: 'the shortest lease time that an instance may ask for',
   },
   {
     name: 'ttl-max',
-    schema: seconds,
+    key: 'ttlMaxSeconds',
+    section: 'Health',
+    schema: schema.seconds,
     fallback: '86400',
     placeholder: 'SECONDS',
-    description: 'The greatest lease time that an instance may ask for',
+    description: 'the longest lease time that an instance may ask for',
   },
   {
-    name: 'tick',
-    schema: milliseconds,
+    name: 'validate-dependencies',
+    key: 'validateDependencies',
+    section: 'Health',
+    schema: schema.trueOrFalse,
+    fallback: 'false',
+    placeholder: 'true|false',
+    description: 'refuse a registration that declares a dependency which is not registered',
+  },
+  {
+    name: 'tick-ms',
+    key: 'tickMs',
+    section: 'Consensus',
+    schema: schema.milliseconds,
     fallback: '50',
     placeholder: 'MS',
-    description: 'The step of all timers between members',
+    description: 'the step of all timers between members',
   },
   {
-    name: 'raft-heartbeat',
-    schema: milliseconds,
+    name: 'raft-heartbeat-ms',
+    key: 'raftHeartbeatMs',
+    section: 'Consensus',
+    schema: schema.milliseconds,
     fallback: '100',
     placeholder: 'MS',
-    description: 'The time between heartbeats of a leader to its followers',
+    description: 'time between heartbeats from the leader to the other members',
   },
   {
-    name: 'election-timeout',
-    schema: milliseconds,
+    name: 'election-timeout-ms',
+    key: 'electionTimeoutMs',
+    section: 'Consensus',
+    schema: schema.milliseconds,
     fallback: '500',
     placeholder: 'MS',
-    description: 'A follower that hears nothing for one to two times this long campaigns',
+    description: 'a member that hears from no leader for one to two times this long asks to be elected',
   },
   {
     name: 'snapshot-every-entries',
-    schema: count,
+    key: 'snapshotEveryEntries',
+    section: 'Snapshots',
+    schema: schema.wholeNumber({ unit: 'log entries', minimum: 1, maximum: 1_000_000_000 }),
     fallback: '50000',
     placeholder: 'COUNT',
-    description: 'A snapshot is taken after this many log entries',
+    description: 'a snapshot is taken after this many log entries',
   },
   {
     name: 'snapshot-every-bytes',
-    schema: count,
+    key: 'snapshotEveryBytes',
+    section: 'Snapshots',
+    schema: schema.wholeNumber({ unit: 'bytes', minimum: 1, maximum: 1_000_000_000_000 }),
     fallback: '67108864',
     placeholder: 'BYTES',
-    description: 'or after this many bytes of them',
+    description: 'and after this many bytes of them, whichever comes first',
   },
   {
     name: 'keep-entries',
-    schema: count,
+    key: 'keepEntries',
+    section: 'Snapshots',
+    schema: schema.wholeNumber({ unit: 'log entries', minimum: 1, maximum: 1_000_000_000 }),
     fallback: '5000',
     placeholder: 'COUNT',
-    description: 'Entries kept before a snapshot, for members that lag a little',
+    description: 'log entries kept before a snapshot, so that a member that lags a little needs no snapshot',
   },
   {
-    name: 'request-timeout',
-    schema: milliseconds,
+    name: 'request-timeout-ms',
+    key: 'requestTimeoutMs',
+    section: 'Requests',
+    schema: schema.milliseconds,
     fallback: '5000',
     placeholder: 'MS',
-    description: 'A request fails after this',
+    description: 'a request fails after this long',
   },
   {
-    name: 'leader-wait',
-    schema: milliseconds,
+    name: 'leader-wait-ms',
+    key: 'leaderWaitMs',
+    section: 'Requests',
+    schema: schema.milliseconds,
     fallback: '1500',
     placeholder: 'MS',
-    description: 'How long a request waits for a leader',
+    description: 'how long a request waits for a leader before it is refused',
   },
   {
-    name: 'log-level',
-    schema: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], {
-      error: 'must be one of trace, debug, info, warn, error, fatal, silent',
-    }),
-    fallback: 'info',
-    placeholder: 'LEVEL',
-    description: 'How much to log',
+    name: 'shutdown-grace-ms',
+    key: 'shutdownGraceMs',
+    section: 'Requests',
+    schema: schema.milliseconds,
+    fallback: '10000',
+    placeholder: 'MS',
+    description: 'how long a member that was told to stop may take; then it ends at once',
   },
 ] as const satisfies readonly OptionSpec[];
 
-export type OptionName = (typeof optionTable)[number]['name'];
+type Specs = (typeof optionTable)[number];
+
+export type OptionName = Specs['name'];
+
+/** The value of each option, as its schema makes it. */
+export type OptionValues = { readonly [S in Specs as S['name']]: z.output<S['schema']> };
 
 export const variableOf = (optionName: string) => `MANIFEST_${optionName.toUpperCase().replaceAll('-', '_')}`;
 
-/** Variables that clients read; a member leaves them alone. */
-export const clientVariables: readonly string[] = ['MANIFEST_URL', 'MANIFEST_CONFIG'];
+/** Names the JSON file with options. */
+export const configVariable = 'MANIFEST_CONFIG';
+
+/** Read by clients and by the gateway; a member leaves them alone. */
+export const variablesOfOthers: readonly string[] = ['MANIFEST_URL', 'MANIFEST_ENDPOINTS'];

@@ -1,11 +1,21 @@
-import { type OptionSpec, optionTable, variableOf } from './option-table.ts';
+import { type OptionSection, type OptionSpec, optionTable, variableOf } from './option-table.ts';
 
-/** The table of `docs/configuration.md`. */
+const specs: readonly OptionSpec[] = optionTable;
+
+/** The tables of `docs/configuration.md`, one for each section. */
 export function renderOptionsMarkdown(): string {
-  const specs: readonly OptionSpec[] = optionTable;
-  const rows = specs.map(
-    ({ name, placeholder, fallback, description }) =>
-      `| \`--${name}\` ${placeholder.replaceAll('|', '\\|')} | \`${variableOf(name)}\` | ${fallback ? `\`${fallback}\`` : ''} | ${description} |`,
-  );
-  return ['| flag | variable | default | what it does |', '| --- | --- | --- | --- |', ...rows].join('\n');
+  const sections = [...new Set(specs.map(({ section }) => section))];
+  return sections.map(renderSection).join('\n\n');
+}
+
+function renderSection(section: OptionSection): string {
+  const rows = specs.filter((spec) => spec.section === section).map(renderRow);
+  const head = ['| option | variable | default | what it is |', '| --- | --- | --- | --- |'];
+  return [`### ${section}`, '', ...head, ...rows].join('\n');
+}
+
+function renderRow({ name, placeholder, fallback, description, secret }: OptionSpec): string {
+  const flag = `\`--${name} ${placeholder}\``.replaceAll('|', '\\|');
+  const standard = fallback === '' ? '' : `\`${fallback}\``;
+  return `| ${flag} | \`${variableOf(name)}\` | ${standard} | ${description}${secret ? ' (secret)' : ''} |`;
 }

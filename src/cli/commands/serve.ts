@@ -1,7 +1,8 @@
 import type { Command } from 'commander';
+import { describeOptions, warningsOf } from '../../config/describe-options.ts';
 import { createLogger } from '../../config/logger.ts';
 import { type OptionSpec, optionTable, variableOf } from '../../config/option-table.ts';
-import { describeOptions, type MemberOptions, OptionsError, readOptions, warningsOf } from '../../config/options.ts';
+import { type MemberOptions, OptionsError, readOptions } from '../../config/options.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import { serveMember } from '../serve-member.ts';
 import { version } from '../version.ts';
