@@ -1,4 +1,10 @@
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import { RegistryError } from '../../registry/errors.ts';
 import { AdmissionGate, type RequestKind } from '../admission.ts';
 import { completeLimits, type FaceLimits, type FaceOptions } from '../face.ts';
@@ -12,6 +18,8 @@ import { writeRoutes } from './writes.ts';
 
 /** Longer than clients and proxies keep a silent connection, so that the side that sends closes it. */
 const keepAliveMs = 65_000;
+
+const maxCheckIntervalMs = 5_000;
 
 /** Every path segment that fits into the header limit reaches the validation, which says what is wrong with it. */
 const maxPathParameterCharacters = 16 * 1024;
@@ -38,12 +46,13 @@ export function createRestGateway(options: FaceOptions): FastifyInstance {
 function createServer({ logger }: FaceOptions, limits: FaceLimits): FastifyInstance {
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
-    disableRequestLogging: true,
-    requestIdLogLabel: 'requestId',
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     requestIdHeader: false,
     genReqId: (request) => requestIdFrom(request.headers[requestIdHeader]),
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.receiveTimeoutMs,
+    // Node looks for requests that are late every 30 s unless told otherwise.
+    http: { connectionsCheckingInterval: Math.min(limits.receiveTimeoutMs, maxCheckIntervalMs) },
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: 'idle',
     // What arrives on a kept connection while the gateway closes is still answered, and the connection closed then.

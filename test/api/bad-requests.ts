@@ -1,0 +1,296 @@
+import { invalid } from './bad-registrations.ts';
+import type { HttpRequest } from './http.ts';
+
+export interface BadRequest extends HttpRequest {
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly field?: string;
+}
+
+const json = { 'content-type': 'application/json' } as const;
+const instance = '/v1/services/billing/billing-1';
+
+/** Requests that are wrong in other ways than by their record. `billing-1` of `billing` must be registered. */
+export const badRequests: readonly BadRequest[] = [
+  ...brokenBodies(),
+  ...wrongTypesOfBody(),
+  ...wrongPaths(),
+  ...wrongParameters(),
+  ...wrongTargets(),
+];
+
+function brokenBodies(): BadRequest[] {
+  const post = { method: 'POST', path: '/v1/services', headers: json, status: 400, code: invalid } as const;
+  return [
+    { ...post, title: 'no body' },
+    { ...post, title: 'a body of spaces', body: '   ' },
+    { ...post, title: 'half a body', body: '{"name": "billing"' },
+    { ...post, title: 'a body that is no JSON', body: '{"name": billing}' },
+    { ...post, title: 'JSON with a comma too many', body: '{"name": "billing",}' },
+    { ...post, title: 'JSON with something after it', body: '{} {}' },
+    { ...post, title: 'bytes that are no UTF-8', body: Buffer.from([0x7b, 0x22, 0xff, 0xfe, 0x22, 0x7d]) },
+    { ...post, title: 'JSON null', body: 'null' },
+    { ...post, title: 'a JSON array', body: '[]' },
+    { ...post, title: 'a JSON string', body: '"billing"' },
+    { ...post, title: 'a JSON number', body: '5' },
+    { ...post, title: 'a deep JSON array', body: `${'['.repeat(20_000)}${']'.repeat(20_000)}`, field: 'metadata' },
+    {
+      ...post,
+      title: 'a body above 64 KB',
+      body: `{"name": "${'a'.repeat(70_000)}"}`,
+      status: 413,
+      code: 'payload_too_large',
+    },
+    {
+      ...post,
+      title: 'a batch above 1 MB',
+      path: '/v1/heartbeats',
+      body: `{"instances": ["${'a'.repeat(1_100_000)}"]}`,
+      status: 413,
+      code: 'payload_too_large',
+    },
+  ];
+}
+
+function wrongTypesOfBody(): BadRequest[] {
+  const wrong = { status: 415, code: 'unsupported_media_type', field: 'content-type', body: '{}' } as const;
+  return [
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/xml',
+    'application/jsonp',
+    'nonsense',
+  ].flatMap((type) => [
+    {
+      ...wrong,
+      title: `a registration as ${type}`,
+      method: 'POST',
+      path: '/v1/services',
+      headers: { 'content-type': type },
+    },
+    {
+      ...wrong,
+      title: `a heartbeat as ${type}`,
+      method: 'PUT',
+      path: '/v1/heartbeat',
+      headers: { 'content-type': type },
+    },
+  ]);
+}
+
+function wrongPaths(): BadRequest[] {
+  const none = { status: 404, code: 'not_found', field: 'path' } as const;
+  const method = { status: 405, code: 'method_not_allowed', field: 'method' } as const;
+  return [
+    { ...none, title: 'an unknown path', path: '/v1/nothing' },
+    { ...none, title: 'an unknown path with a body that is no JSON', method: 'POST', path: '/nothing', body: '{{{' },
+    { ...none, title: 'the root', path: '/' },
+    { ...none, title: 'an unknown version', path: '/v2/services' },
+    { ...none, title: 'a path that is too long by a part', path: `${instance}/heartbeat/now` },
+    { ...none, title: 'health without its version', path: '/health' },
+    { ...none, title: 'the watch, which is not there yet', path: '/v1/watch' },
+    {
+      title: "a service's dependencies, which are not there yet",
+      path: '/v1/services/billing/dependencies',
+      status: 404,
+      code: 'not_found',
+    },
+    {
+      title: 'a broken escape in the path',
+      path: '/v1/services/%zz',
+      status: 400,
+      code: 'invalid_parameter',
+      field: 'path',
+    },
+    { ...method, title: 'PUT on the list', method: 'PUT', path: '/v1/services' },
+    { ...method, title: 'DELETE on the list', method: 'DELETE', path: '/services' },
+    { ...method, title: 'POST on an instance', method: 'POST', path: instance },
+    { ...method, title: 'PATCH on an instance', method: 'PATCH', path: instance },
+    { ...method, title: 'GET on a heartbeat', path: '/v1/heartbeat' },
+    { ...method, title: 'POST on health', method: 'POST', path: '/v1/health' },
+    { ...method, title: 'a method of another protocol', method: 'PROPFIND', path: '/v1/services' },
+    { ...method, title: 'OPTIONS', method: 'OPTIONS', path: '/v1/services' },
+  ];
+}
+
+function wrongParameters(): BadRequest[] {
+  const wrong = (query: string, field: string): BadRequest => ({
+    title: `?${query.slice(0, 60)}`,
+    path: `/v1/services?${query}`,
+    status: 400,
+    code: 'invalid_parameter',
+    field,
+  });
+  return [
+    wrong('status=sleepy', 'status'),
+    wrong('status=up&status=down', 'status'),
+    wrong('tag=Not%20Ok', 'tag.0'),
+    wrong('environment=moon', 'environment'),
+    wrong('dependency=No', 'dependency'),
+    wrong('interface=', 'interface'),
+    wrong('instance_id=a/b', 'instance_id'),
+    wrong('name=UPPER', 'name'),
+    wrong('limit=0', 'limit'),
+    wrong('limit=1001', 'limit'),
+    wrong('limit=-1', 'limit'),
+    wrong('limit=1e2', 'limit'),
+    wrong('limit=', 'limit'),
+    wrong('limit=5&limit=6', 'limit'),
+    wrong('offset=-1', 'offset'),
+    wrong('offset=99999999999999999999', 'offset'),
+    wrong('consistency=eventual', 'consistency'),
+    wrong('consistency=stale&consistency=stale', 'consistency'),
+    wrong('version=^1.2', 'version'),
+    wrong('cursor=abc', 'cursor'),
+    wrong('index=5&wait=30s', 'index'),
+    wrong('metadata.team=x', 'metadata.team'),
+    wrong('colour=red', 'colour'),
+    wrong('__proto__=x', '__proto__'),
+    wrong(`name=${'a'.repeat(65)}`, 'name'),
+    { ...wrong('name=x', 'name'), title: 'a prefix on one service', path: '/v1/services/billing?name=b' },
+    { ...wrong('status=up', 'status'), title: 'a filter on one instance', path: `${instance}?status=up` },
+    { ...wrong('hash=maybe', 'hash'), title: 'a hash that is neither true nor false', path: '/v1/cluster?hash=maybe' },
+    { ...wrong('x=1', 'x'), title: 'an unknown parameter of the cluster', path: '/v1/cluster?x=1' },
+  ];
+}
+
+function wrongTargets(): BadRequest[] {
+  const heartbeat = (path: string, body: unknown, field?: string): BadRequest => ({
+    title: `PUT ${path.slice(0, 40)} ${JSON.stringify(body).slice(0, 60)}`,
+    method: 'PUT',
+    path,
+    json: body,
+    status: 400,
+    code: invalid,
+    ...(field === undefined ? {} : { field }),
+  });
+  const batch = (body: unknown, field: string): BadRequest => ({
+    ...heartbeat('/v1/heartbeats', body, field),
+    method: 'POST',
+  });
+  const target = { name: 'billing', id: 'billing-1' } as const;
+  return [
+    heartbeat('/v1/services/Billing/x/heartbeat', {}, 'name'),
+    heartbeat('/v1/services/billing/a%2Fb/heartbeat', {}, 'id'),
+    heartbeat(`/v1/services/${'a'.repeat(3_000)}/x/heartbeat`, {}, 'name'),
+    heartbeat(`${instance}/heartbeat`, { lease_id: 'one' }, 'lease_id'),
+    heartbeat(`${instance}/heartbeat`, { lease_id: 1.5 }, 'lease_id'),
+    heartbeat(`${instance}/heartbeat`, { lease_id: -1 }, 'lease_id'),
+    heartbeat(`${instance}/heartbeat`, { lease_id: 1e30 }, 'lease_id'),
+    heartbeat(`${instance}/heartbeat`, { name: 'other' }, 'name'),
+    heartbeat(`${instance}/heartbeat`, { id: 'other' }, 'id'),
+    heartbeat(`${instance}/heartbeat`, { mood: 'good' }, 'mood'),
+    heartbeat(`${instance}/heartbeat`, []),
+    heartbeat(`${instance}/heartbeat`, 'beat'),
+    heartbeat('/v1/heartbeat', {}, 'name'),
+    heartbeat('/heartbeat', { name: 'billing' }, 'id'),
+    heartbeat('/v1/heartbeat', { ...target, lease_id: 0 }, 'lease_id'),
+    heartbeat('/v1/heartbeat', { ...target, extra: 1 }, 'extra'),
+    batch([], 'instances'),
+    batch({}, 'instances'),
+    batch({ instances: {} }, 'instances'),
+    batch({ instances: [], more: 1 }, 'instances'),
+    batch({ instances: [target, { name: 'billing' }] }, 'instances[1].id'),
+    batch({ instances: [null] }, 'instances[0]'),
+    batch({ instances: [{ ...target, lease_id: '7' }] }, 'instances[0].lease_id'),
+    {
+      ...batch({ instances: Array.from({ length: 5_001 }, () => ({ name: 'b', id: 'i' })) }, 'instances'),
+      title: 'a batch of 5,001 heartbeats',
+      status: 413,
+      code: 'payload_too_large',
+    },
+    {
+      ...heartbeat(instance, { lease_id: 'one' }, 'lease_id'),
+      title: 'a deregistration of a lease in words',
+      method: 'DELETE',
+    },
+    {
+      title: 'a deregistration of an impossible name',
+      method: 'DELETE',
+      path: '/v1/services/UP/x',
+      status: 400,
+      code: invalid,
+      field: 'name',
+    },
+    { title: 'a read of an impossible name', path: '/v1/services/UP', status: 400, code: invalid, field: 'name' },
+    { title: 'a read of an impossible id', path: '/v1/services/billing/a_b', status: 400, code: invalid, field: 'id' },
+    {
+      title: 'a read of a name above the limit',
+      path: `/v1/services/${'a'.repeat(5_000)}`,
+      status: 400,
+      code: invalid,
+      field: 'name',
+    },
+    {
+      title: 'a read of a service nobody registered',
+      path: '/v1/services/nobody',
+      status: 404,
+      code: 'service_not_found',
+    },
+    {
+      title: 'a heartbeat of an instance nobody registered',
+      method: 'PUT',
+      path: '/v1/services/nobody/x/heartbeat',
+      status: 404,
+      code: 'service_not_found',
+    },
+    {
+      title: 'a deregistration of an instance nobody registered',
+      method: 'DELETE',
+      path: '/v1/services/nobody/x',
+      status: 404,
+      code: 'service_not_found',
+    },
+  ];
+}
+
+export interface BrokenStream {
+  readonly title: string;
+  readonly bytes: string;
+  readonly status: number;
+  readonly code: string;
+}
+
+const host = 'Host: x\r\n';
+
+/** What is no request at all. */
+export const brokenStreams: readonly BrokenStream[] = [
+  { title: 'words', bytes: 'good morning\r\n\r\n', status: 400, code: invalid },
+  {
+    title: 'a header line without a name',
+    bytes: `GET /livez HTTP/1.1\r\n${host}: x\r\n\r\n`,
+    status: 400,
+    code: invalid,
+  },
+  {
+    title: 'a header of 20 KB',
+    bytes: `GET /livez HTTP/1.1\r\n${host}x-a: ${'a'.repeat(20_000)}\r\n\r\n`,
+    status: 431,
+    code: 'payload_too_large',
+  },
+  {
+    title: 'a path of 20 KB',
+    bytes: `GET /${'a'.repeat(20_000)} HTTP/1.1\r\n${host}\r\n`,
+    status: 431,
+    code: 'payload_too_large',
+  },
+  {
+    title: 'two lengths',
+    bytes: `POST /v1/services HTTP/1.1\r\n${host}Content-Length: 1\r\nContent-Length: 2\r\n\r\n{}`,
+    status: 400,
+    code: invalid,
+  },
+  {
+    title: 'a length and chunks',
+    bytes: `POST /v1/services HTTP/1.1\r\n${host}Content-Length: 2\r\nTransfer-Encoding: chunked\r\n\r\n{}`,
+    status: 400,
+    code: invalid,
+  },
+  {
+    title: 'a length below zero',
+    bytes: `POST /v1/services HTTP/1.1\r\n${host}Content-Length: -5\r\n\r\n{}`,
+    status: 400,
+    code: invalid,
+  },
+];
