@@ -10,6 +10,12 @@ export interface PeerBatch {
   readonly messages: readonly PeerMessage[];
 }
 
+/** A batch as it arrived. */
+export interface DecodedBatch extends PeerBatch {
+  /** Messages of kinds that this version does not know: a later one sent them, and they were left out. */
+  readonly unknownKinds: number;
+}
+
 type Fields = Record<string, unknown>;
 
 interface WireBatch {
@@ -23,6 +29,28 @@ interface WireBatch {
 
 const codec = loadCodec<WireBatch>('raft.proto', 'manifest.raft.v1.PeerBatch');
 
+/** Which field of the oneof carries which type of message. */
+const fieldOf: Readonly<Record<PeerMessage['type'], string>> = {
+  'pre-vote-request': 'preVoteRequest',
+  'vote-request': 'voteRequest',
+  'pre-vote-response': 'preVoteResponse',
+  'vote-response': 'voteResponse',
+  'append-request': 'appendRequest',
+  'append-response': 'appendResponse',
+  'heartbeat-request': 'heartbeatRequest',
+  'heartbeat-response': 'heartbeatResponse',
+  'timeout-now': 'timeoutNow',
+  'read-index-request': 'readIndexRequest',
+  'read-index-response': 'readIndexResponse',
+  'forward-commands': 'forwardCommands',
+  'forward-rejected': 'forwardRejected',
+  'snapshot-chunk': 'snapshotChunk',
+  'snapshot-ack': 'snapshotAck',
+  'member-report': 'memberReport',
+  'peer-refusal': 'peerRefusal',
+};
+const typeOf = new Map(Object.entries(fieldOf).map(([type, field]) => [field, type as PeerMessage['type']]));
+
 /** The encoder takes an enumeration's value by number, the decoder gives its name. */
 const kindNumbers: Readonly<Record<EntryKind, number>> = { command: 0, 'term-opening': 1, membership: 2 };
 const kindsByName = new Map<unknown, EntryKind>([
@@ -31,31 +59,9 @@ const kindsByName = new Map<unknown, EntryKind>([
   ['MEMBERSHIP', 'membership'],
 ]);
 
-/** Which field of the oneof carries which type of message, and back. */
-const types: readonly PeerMessage['type'][] = [
-  'pre-vote-request',
-  'vote-request',
-  'pre-vote-response',
-  'vote-response',
-  'append-request',
-  'append-response',
-  'heartbeat-request',
-  'heartbeat-response',
-  'timeout-now',
-  'read-index-request',
-  'read-index-response',
-  'forward-commands',
-  'forward-rejected',
-  'snapshot-chunk',
-  'snapshot-ack',
-  'member-report',
-  'peer-refusal',
-];
-const fieldOf = new Map(
-  types.map((type) => [type, type.replace(/-(.)/g, (_, letter: string) => letter.toUpperCase())]),
-);
-const typeOf = new Map([...fieldOf].map(([type, field]) => [field, type]));
+const roles: ReadonlySet<unknown> = new Set<Role>(['follower', 'pre-candidate', 'candidate', 'leader']);
 
+/** Payloads are copied once, into the batch. */
 export function encodeBatch({ sender, to, protocolVersion, messages }: PeerBatch): Uint8Array {
   return codec.encode({
     clusterId: sender.clusterId,
@@ -63,23 +69,30 @@ export function encodeBatch({ sender, to, protocolVersion, messages }: PeerBatch
     to,
     incarnation: sender.incarnation,
     protocolVersion,
-    messages: messages.map((message) => ({ [fieldOf.get(message.type) ?? '']: toWire(message) })),
+    messages: messages.map((message) => ({ [fieldOf[message.type]]: toWire(message) })),
   });
 }
 
 /**
- * Messages of a kind that this version does not know are left out.
- * @throws Error when the bytes are no batch
+ * Payloads are views of `bytes`, not copies.
+ * @throws Error when the bytes are no batch, or a message in it lacks what it cannot be read without
  */
-export function decodeBatch(bytes: Uint8Array): PeerBatch {
-  const { clusterId, from, to, incarnation, protocolVersion, messages } = codec.decode(bytes);
-  const known: PeerMessage[] = [];
-  for (const { kind, ...rest } of messages) {
-    const type = kind === undefined ? undefined : typeOf.get(kind);
-    const fields = kind === undefined ? undefined : rest[kind];
-    if (type && typeof fields === 'object') known.push(fromWire(type, fields, from, to));
+export function decodeBatch(bytes: Uint8Array): DecodedBatch {
+  const { clusterId, from, to, incarnation, protocolVersion, messages: wireMessages } = codec.decode(bytes);
+  const messages: PeerMessage[] = [];
+  for (const wireMessage of wireMessages) {
+    const field = wireMessage.kind ?? '';
+    const type = typeOf.get(field);
+    const fields = wireMessage[field];
+    if (type && typeof fields === 'object') messages.push(fromWire(type, fields, from, to));
   }
-  return { sender: { clusterId, nodeId: from, incarnation }, to, protocolVersion, messages: known };
+  return {
+    sender: { clusterId, nodeId: from, incarnation },
+    to,
+    protocolVersion,
+    messages,
+    unknownKinds: wireMessages.length - messages.length,
+  };
 }
 
 /** The fields of most messages are the same on both sides; sender and receiver are in the envelope. */
@@ -99,39 +112,29 @@ function toWire(message: PeerMessage): Fields {
 }
 
 function fromWire(type: PeerMessage['type'], fields: Fields, from: string, to: string): PeerMessage {
+  const message = (own: Fields) => ({ ...own, type }) as unknown as PeerMessage;
   switch (type) {
     case 'append-request':
-      return {
-        ...fields,
-        type,
-        from,
-        to,
-        entries: (fields.entries as Fields[]).map(entryOf),
-      } as unknown as PeerMessage;
+      return message({ ...fields, from, to, entries: (fields.entries as Fields[]).map(entryOf) });
     case 'read-index-response': {
       const { confirmed, index, ...rest } = fields;
-      return { ...rest, type, from, to, index: confirmed ? index : null } as unknown as PeerMessage;
+      return message({ ...rest, from, to, index: confirmed ? index : null });
     }
     case 'forward-rejected':
-      return {
-        type,
-        requestIds: fields.requestIds as string[],
-        reason: fields.overloaded ? 'overloaded' : 'not-leader',
-      };
+      return message({ requestIds: fields.requestIds, reason: fields.overloaded ? 'overloaded' : 'not-leader' });
     case 'member-report':
-      return {
-        ...fields,
-        type,
-        role: fields.role as Role,
-        leaderId: (fields.leaderId as string) || null,
-      } as unknown as PeerMessage;
-    case 'forward-commands':
+      if (!roles.has(fields.role))
+        throw new Error(`A member reports the role '${String(fields.role)}', which is none.`);
+      return message({ ...fields, leaderId: fields.leaderId || null });
     case 'snapshot-chunk':
+      if (!(fields.snapshot as Fields | null)?.membership) throw new Error('A snapshot chunk names no snapshot.');
+      return message(fields);
+    case 'forward-commands':
     case 'snapshot-ack':
     case 'peer-refusal':
-      return { ...fields, type } as unknown as PeerMessage;
+      return message(fields);
     default:
-      return { ...fields, type, from, to } as unknown as PeerMessage;
+      return message({ ...fields, from, to });
   }
 }
 

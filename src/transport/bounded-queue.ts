@@ -1,66 +1,56 @@
+import type { QueueLimits } from './limits.ts';
+import { messageBytes } from './message-size.ts';
 import type { PeerMessage } from './transport.ts';
+
+interface Waiting {
+  readonly message: PeerMessage;
+  readonly sizeBytes: number;
+}
 
 /** Messages that wait for a peer, bounded by count and by bytes. */
 export class BoundedQueue {
-  readonly #maxMessages: number;
-  readonly #maxBytes: number;
-  #messages: PeerMessage[] = [];
+  readonly #limits: QueueLimits;
+  #waiting: Waiting[] = [];
   #sizeBytes = 0;
 
-  constructor(maxMessages: number, maxBytes: number) {
-    this.#maxMessages = maxMessages;
-    this.#maxBytes = maxBytes;
+  constructor(limits: QueueLimits) {
+    this.#limits = limits;
   }
 
   get length(): number {
-    return this.#messages.length;
+    return this.#waiting.length;
   }
 
   get sizeBytes(): number {
     return this.#sizeBytes;
   }
 
-  /** False when there is no room; an empty queue takes any message. */
+  /** False when there is no room. An empty queue takes any message: otherwise one above the limit could never go. */
   push(message: PeerMessage): boolean {
-    const sizeBytes = estimatedBytes(message);
-    const isFull = this.#messages.length >= this.#maxMessages || this.#sizeBytes + sizeBytes > this.#maxBytes;
-    if (isFull && this.#messages.length > 0) return false;
-    this.#messages.push(message);
+    const sizeBytes = messageBytes(message);
+    const { maxMessages, maxBytes } = this.#limits;
+    const isFull = this.#waiting.length >= maxMessages || this.#sizeBytes + sizeBytes > maxBytes;
+    if (isFull && this.#waiting.length > 0) return false;
+    this.#waiting.push({ message, sizeBytes });
     this.#sizeBytes += sizeBytes;
     return true;
   }
 
-  /** Takes messages of about `maxBytes` together, at least one when there is any. */
-  takeBatch(maxBytes: number): PeerMessage[] {
+  /** Takes the oldest messages, of about `maxBytes` together, at least one when there is any. */
+  takeBatch(maxBytes: number): { readonly messages: readonly PeerMessage[]; readonly sizeBytes: number } {
     let sizeBytes = 0;
     let count = 0;
-    for (const message of this.#messages) {
-      const next = estimatedBytes(message);
-      if (count > 0 && sizeBytes + next > maxBytes) break;
-      sizeBytes += next;
+    for (const next of this.#waiting) {
+      if (count > 0 && sizeBytes + next.sizeBytes > maxBytes) break;
+      sizeBytes += next.sizeBytes;
       count++;
     }
     this.#sizeBytes -= sizeBytes;
-    return this.#messages.splice(0, count);
+    return { messages: this.#waiting.splice(0, count).map(({ message }) => message), sizeBytes };
   }
 
   clear(): void {
-    this.#messages = [];
+    this.#waiting = [];
     this.#sizeBytes = 0;
-  }
-}
-
-const smallMessageBytes = 64;
-
-function estimatedBytes(message: PeerMessage): number {
-  switch (message.type) {
-    case 'append-request':
-      return message.entries.reduce((sum, entry) => sum + entry.data.length + 16, smallMessageBytes);
-    case 'forward-commands':
-      return message.commands.reduce((sum, { command }) => sum + command.length + 48, smallMessageBytes);
-    case 'snapshot-chunk':
-      return message.data.length + smallMessageBytes;
-    default:
-      return smallMessageBytes;
   }
 }

@@ -1,152 +1,220 @@
+import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { encodeBatch } from '../codec/peer-codec.ts';
+import type { NodeId } from '../raft/types.ts';
+import { type Address, formatAddress } from './address.ts';
+import { Backoff } from './backoff.ts';
 import { BoundedQueue } from './bounded-queue.ts';
-import { type PeerIdentity, type PeerMessage, PROTOCOL_VERSION } from './transport.ts';
+import type { Lane, TransportLimits } from './limits.ts';
+import { isRefusal, keepaliveOptions, lanePath, toBuffer } from './peer-service.ts';
+import { probe } from './probe.ts';
+import type { PeerIdentity, PeerMessage } from './transport.ts';
 
-const mebibyte = 1024 * 1024;
+const connectTimeoutMs = 1_000;
+/** Short, because an election may wait for a peer that has just come back. */
+const firstRetryMs = 50;
+const longestRetryMs = 250;
+/** Long, because only an operator can mend a refusal. */
+const firstRefusedRetryMs = 1_000;
+const longestRefusedRetryMs = 10_000;
+/** A stream that lasted for this long was no failed attempt. */
+const stableMs = 1_000;
 
-/** Peers on two lanes: a snapshot never stands before a heartbeat. */
-export type Lane = 'Exchange' | 'Snapshots';
-
-export const lanePath = (lane: Lane) => `/manifest.raft.v1.Peer/${lane}`;
-
-export const channelOptions: grpc.ChannelOptions = {
-  // A connection of its own for each lane.
+const channelOptions: grpc.ChannelOptions = {
+  ...keepaliveOptions,
+  // Every stream has a connection of its own: lanes do not share one, and a new stream does not inherit a dying one.
   'grpc.use_local_subchannel_pool': 1,
-  // A restarted peer is found again quickly: an election may wait for it.
-  'grpc.initial_reconnect_backoff_ms': 50,
-  'grpc.max_reconnect_backoff_ms': 500,
-  // A peer that is stopped or cut off closes nothing: only a ping tells.
-  'grpc.keepalive_time_ms': 2_000,
-  'grpc.keepalive_timeout_ms': 2_000,
-  'grpc.keepalive_permit_without_calls': 1,
-  'grpc.max_receive_message_length': 64 * mebibyte,
-  'grpc.max_send_message_length': 64 * mebibyte,
+  // Peers are reached directly, whatever proxy the environment names for other traffic.
+  'grpc.enable_http_proxy': 0,
+  // Kept for a retry, written messages would count as sent long before they are: no backpressure, and memory held.
+  'grpc.enable_retries': 0,
+  'grpc.per_rpc_retry_buffer_size': 0,
+  'grpc.enable_channelz': 0,
+  'grpc.max_send_message_length': -1,
 };
 
-const queueLimits: Readonly<Record<Lane, readonly [maxMessages: number, maxBytes: number]>> = {
-  Exchange: [4_096, 32 * mebibyte],
-  Snapshots: [64, 32 * mebibyte],
-};
-
-const batchBytes = 2 * mebibyte;
-const readyTimeoutMs = 2_000;
-const reconnectMs = 50;
-/** After a refusal, which only an operator can mend. */
-const refusedRetryMs = 2_000;
+export interface PeerConnectionOptions {
+  readonly to: NodeId;
+  readonly address: Address;
+  readonly lane: Lane;
+  readonly identity: PeerIdentity;
+  readonly protocolVersion: number;
+  readonly limits: TransportLimits;
+}
 
 export interface ConnectionEvents {
+  /** Messages were lost. May come within `send`. */
   unreachable(): void;
+  /** The peer does not take this member's messages. */
   refused(reason: string): void;
 }
 
-/** One lane to one peer: a long-lived stream that is opened again, with a pause, whenever it breaks. */
-export class PeerConnection {
-  readonly #to: string;
-  readonly #lane: Lane;
-  readonly #identity: PeerIdentity;
-  readonly #events: ConnectionEvents;
-  readonly #client: grpc.Client;
-  readonly #queue: BoundedQueue;
-  #stream: grpc.ClientWritableStream<Uint8Array> | null = null;
-  #flushScheduled = false;
-  #blocked = false;
-  #retry: NodeJS.Timeout | null = null;
-  #closed = false;
+type Stream = grpc.ClientWritableStream<Uint8Array>;
 
-  constructor(to: string, address: string, lane: Lane, identity: PeerIdentity, events: ConnectionEvents) {
-    this.#to = to;
-    this.#lane = lane;
-    this.#identity = identity;
+type State =
+  | { readonly kind: 'waiting'; readonly timer: NodeJS.Timeout }
+  | { readonly kind: 'probing'; readonly cancel: () => void }
+  | { readonly kind: 'connecting'; readonly client: grpc.Client }
+  | {
+      readonly kind: 'open';
+      readonly client: grpc.Client;
+      readonly stream: Stream;
+      /** Handed to the stream and not yet on the wire. */
+      inflightBytes: number;
+    }
+  | { readonly kind: 'closed' };
+
+/** One lane to one peer: a long-lived stream that is opened again, after a pause, whenever it breaks. */
+export class PeerConnection {
+  readonly #options: PeerConnectionOptions;
+  readonly #events: ConnectionEvents;
+  readonly #queue: BoundedQueue;
+  readonly #retries = new Backoff(firstRetryMs, longestRetryMs);
+  readonly #refusedRetries = new Backoff(firstRefusedRetryMs, longestRefusedRetryMs);
+  #flushScheduled = false;
+  #state: State;
+
+  constructor(options: PeerConnectionOptions, events: ConnectionEvents) {
+    this.#options = options;
     this.#events = events;
-    this.#client = new grpc.Client(address, grpc.credentials.createInsecure(), channelOptions);
-    this.#queue = new BoundedQueue(...queueLimits[lane]);
-    this.#connect();
+    this.#queue = new BoundedQueue(options.limits.queue[options.lane]);
+    this.#state = this.#probe();
   }
 
   get queuedBytes(): number {
-    return this.#queue.sizeBytes;
+    return this.#queue.sizeBytes + (this.#state.kind === 'open' ? this.#state.inflightBytes : 0);
   }
 
   send(message: PeerMessage): void {
-    // Without a connection nothing waits: what a peer missed is decided by the core, on fresh knowledge.
-    if (!this.#stream || !this.#queue.push(message)) {
+    if (this.#state.kind === 'closed') return;
+    // Without a stream nothing waits: what a peer missed is decided by the core, on what it knows then.
+    if (this.#state.kind !== 'open' || !this.#queue.push(message)) {
       this.#events.unreachable();
       return;
     }
-    if (this.#flushScheduled || this.#blocked) return;
+    if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    // Whatever this turn of the loop still queues travels in the same batch.
-    queueMicrotask(() => {
+    // Whatever else is queued until the loop's sockets have been read travels in the same batch.
+    setImmediate(() => {
       this.#flushScheduled = false;
       this.#flush();
     });
   }
 
-  #flush(): void {
-    const stream = this.#stream;
-    while (stream && !this.#blocked && this.#queue.length > 0) {
-      const batch = encodeBatch({
-        sender: this.#identity,
-        to: this.#to,
-        protocolVersion: PROTOCOL_VERSION,
-        messages: this.#queue.takeBatch(batchBytes),
-      });
-      if (stream.write(batch)) continue;
-      this.#blocked = true;
-      stream.once('drain', () => {
-        if (this.#stream !== stream) return;
-        this.#blocked = false;
-        this.#flush();
-      });
+  /** Lets what is queued out, for at most `graceMs`, and ends. Reports nothing any more. */
+  async close(graceMs: number): Promise<void> {
+    const last = this.#state;
+    if (last.kind === 'open') {
+      while (this.#queue.length > 0) this.#writeBatch(last.stream, () => {});
+    }
+    this.#state = { kind: 'closed' };
+    this.#queue.clear();
+    switch (last.kind) {
+      case 'waiting':
+        clearTimeout(last.timer);
+        break;
+      case 'probing':
+        last.cancel();
+        break;
+      case 'connecting':
+        last.client.close();
+        break;
+      case 'open':
+        last.stream.end();
+        await this.#ended(last.stream, graceMs);
+        last.stream.cancel();
+        last.client.close();
+        break;
+      case 'closed':
+        break;
     }
   }
 
-  #connect(): void {
-    if (this.#closed) return;
-    this.#client.waitForReady(Date.now() + readyTimeoutMs, (error) => {
-      if (this.#closed) return;
-      if (error) this.#connectLater(reconnectMs);
-      else this.#open();
+  async #ended(stream: Stream, graceMs: number): Promise<void> {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), graceMs);
+    try {
+      await once(stream, 'status', { signal: limit.signal });
+    } catch {
+      // The grace is over, or the stream broke: it is cancelled next either way.
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  #flush(): void {
+    const state = this.#state;
+    if (state.kind !== 'open') return;
+    while (this.#queue.length > 0 && state.inflightBytes < this.#options.limits.maxInflightBytes) {
+      const sizeBytes = this.#writeBatch(state.stream, () => {
+        state.inflightBytes -= sizeBytes;
+        if (this.#state === state) this.#flush();
+      });
+      state.inflightBytes += sizeBytes;
+    }
+  }
+
+  /** @returns the batch's size in bytes, by the queue's count */
+  #writeBatch(stream: Stream, written: () => void): number {
+    const { identity, to, protocolVersion, limits } = this.#options;
+    const { messages, sizeBytes } = this.#queue.takeBatch(limits.maxBatchBytes);
+    stream.write(encodeBatch({ sender: identity, to, protocolVersion, messages }), written);
+    return sizeBytes;
+  }
+
+  #probe(): State {
+    const cancel = probe(this.#options.address, connectTimeoutMs, (problem) => {
+      this.#state = problem === null ? this.#connect() : this.#wait(this.#retries);
     });
+    return { kind: 'probing', cancel };
   }
 
-  #connectLater(delayMs: number): void {
-    if (this.#closed) return;
-    const jitteredMs = delayMs * (0.5 + Math.random());
-    this.#retry = setTimeout(() => this.#connect(), jitteredMs);
+  #wait(backoff: Backoff): State {
+    const timer = setTimeout(() => {
+      this.#state = this.#probe();
+    }, backoff.nextDelayMs());
+    return { kind: 'waiting', timer };
   }
 
-  #open(): void {
-    const stream = this.#client.makeClientStreamRequest<Uint8Array, Uint8Array>(
-      lanePath(this.#lane),
-      (batch) => Buffer.from(batch.buffer, batch.byteOffset, batch.byteLength),
-      (bytes) => bytes,
-      (error) => this.#ended(stream, error),
+  #connect(): State {
+    const client = new grpc.Client(
+      formatAddress(this.#options.address),
+      grpc.credentials.createInsecure(),
+      channelOptions,
     );
-    // The call's end is told to the callback above; an unheard 'error' event would end the process.
+    const state: State = { kind: 'connecting', client };
+    client.waitForReady(Date.now() + connectTimeoutMs, (error) => {
+      if (this.#state !== state) return;
+      if (error) client.close();
+      this.#state = error ? this.#wait(this.#retries) : this.#open(client);
+    });
+    return state;
+  }
+
+  #open(client: grpc.Client): State {
+    const stream = client.makeClientStreamRequest<Uint8Array, Uint8Array>(
+      lanePath(this.#options.lane),
+      toBuffer,
+      (bytes) => bytes,
+      (error) => {
+        if (this.#state === state) this.#broken(openedAtMs, error);
+        client.close();
+      },
+    );
+    // How the call ended is told to the callback above; unheard, this event would end the process.
     stream.on('error', () => {});
-    this.#stream = stream;
-    this.#blocked = false;
+    const openedAtMs = performance.now();
+    const state: State = { kind: 'open', client, stream, inflightBytes: 0 };
+    return state;
   }
 
-  #ended(stream: grpc.ClientWritableStream<Uint8Array>, error: grpc.ServiceError | null): void {
-    if (this.#stream !== stream) return;
-    this.#stream = null;
+  #broken(openedAtMs: number, error: grpc.ServiceError | null): void {
     this.#queue.clear();
-    if (this.#closed) return;
+    if (performance.now() - openedAtMs >= stableMs) this.#retries.reset();
+    const refused = error !== null && isRefusal(error.code);
+    if (!refused) this.#refusedRetries.reset();
+    this.#state = this.#wait(refused ? this.#refusedRetries : this.#retries);
     this.#events.unreachable();
-    const isRefused = error?.code === grpc.status.FAILED_PRECONDITION;
-    if (isRefused) this.#events.refused(error.details);
-    this.#connectLater(isRefused ? refusedRetryMs : reconnectMs);
-  }
-
-  close(): void {
-    this.#closed = true;
-    if (this.#retry) clearTimeout(this.#retry);
-    this.#stream?.cancel();
-    this.#stream = null;
-    this.#queue.clear();
-    this.#client.close();
+    if (refused) this.#events.refused(error.details);
   }
 }
