@@ -1,160 +1,121 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { ClusterStatus } from '../registry/service.ts';
+import { DevJournal, type JournalLine, type Observation } from './dev-journal.ts';
+import { DevMember } from './dev-member.ts';
 import type { PlannedMember } from './dev-plan.ts';
-import { renderTable } from './output.ts';
-import { ask } from './registry-client.ts';
+import { ask, type Connection } from './registry-client.ts';
 
-const program = fileURLToPath(new URL('./main.js', import.meta.url));
-const lookEveryMs = 250;
-const restartMs = 1_000;
-/** A member that ends sooner than this is restarted ever more slowly. */
-const stableMs = 10_000;
-const maxRestartMs = 30_000;
+const lookEveryMs = 200;
+const answerWithinMs = 1_500;
 
-interface RunningProcess {
-  readonly member: PlannedMember;
-  child: ChildProcess | null;
-  startedMs: number;
-  restartDelayMs: number;
-}
+/** Longer than a member's own shutdown-grace-ms by default. */
+const stopGraceMs = 15_000;
 
-/** Runs the members as processes of their own, starts again what dies, and tells of each change in the cluster. */
+/** A healthy cluster is ready long before. */
+const slowStartMs = 15_000;
+
+/** Runs the members of a cluster as processes of their own and tells of every change among them. */
 export class DevCluster {
-  readonly #processes: RunningProcess[];
-  readonly #tell: (line: string) => void;
-  readonly #startedMs = performance.now();
-  #stopping = false;
-  #ready = false;
-  #lastLeader: string | null = null;
-  #leaderlessSinceMs: number | null = null;
-  #looking: Promise<void> = Promise.resolve();
+  readonly members: readonly DevMember[];
+  readonly #journal: DevJournal;
+  readonly #tell: (line: JournalLine) => void;
+  readonly #onReady: (leader: DevMember) => void;
+  readonly #looking = new AbortController();
+  #announced = false;
 
-  constructor(plan: readonly PlannedMember[], tell: (line: string) => void) {
+  constructor(plan: readonly PlannedMember[], tell: (line: JournalLine) => void, onReady: (leader: DevMember) => void) {
     this.#tell = tell;
-    this.#processes = plan.map((member) => ({ member, child: null, startedMs: 0, restartDelayMs: restartMs }));
+    this.#onReady = onReady;
+    this.#journal = new DevJournal(
+      plan.map(({ id }) => id),
+      performance.now(),
+    );
+    this.members = plan.map(
+      (member) =>
+        new DevMember(member, {
+          ended: (id, how, restartMs) =>
+            this.#note(
+              this.#journal.ended(id, `${how}; starting it again in ${restartMs / 1_000} s`, performance.now()),
+            ),
+          startedAgain: (id, processId) => this.#note(this.#journal.startedAgain(id, processId)),
+        }),
+    );
   }
 
   start(): void {
-    for (const each of this.#processes) this.#spawn(each);
-    this.#looking = this.#look();
+    for (const member of this.members) {
+      member.start();
+      void this.#watch(member);
+    }
+    void this.#sayWhenSlow();
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
-    await this.#looking;
+    this.#looking.abort();
     await Promise.all(
-      this.#processes.map(
-        ({ child }) =>
-          new Promise<void>((resolve) => {
-            if (!child) return resolve();
-            child.once('exit', () => resolve());
-            child.kill('SIGTERM');
-          }),
-      ),
-    );
-  }
-
-  #spawn(running: RunningProcess): void {
-    const { member } = running;
-    const log = openSync(member.logFile, 'a');
-    // The channel is only there to break: a member ends by itself when this process does.
-    const child = spawn(process.execPath, [program, ...member.serveArguments], {
-      stdio: ['ignore', log, log, 'ipc'],
-      env: withoutMemberOptions(process.env),
-    });
-    closeSync(log);
-    running.child = child;
-    running.startedMs = performance.now();
-    child.once('exit', (code, signal) => this.#exited(running, code, signal));
-  }
-
-  #exited(running: RunningProcess, code: number | null, signal: string | null): void {
-    running.child = null;
-    if (this.#stopping) return;
-    const wasStable = performance.now() - running.startedMs >= stableMs;
-    running.restartDelayMs = wasStable ? restartMs : Math.min(maxRestartMs, running.restartDelayMs * 2);
-    const how = signal ? `was ended by ${signal}` : `ended with code ${code}; its log: ${running.member.logFile}`;
-    this.#tell(`${stamp()} ${running.member.id} ${how}; starting it again in ${running.restartDelayMs / 1_000} s`);
-    setTimeout(() => {
-      if (this.#stopping) return;
-      this.#spawn(running);
-      this.#tell(`${stamp()} ${running.member.id} is started again, process ${running.child?.pid}`);
-    }, running.restartDelayMs);
-  }
-
-  async #look(): Promise<void> {
-    while (!this.#stopping) {
-      this.#notice(await this.#status());
-      await new Promise((resolve) => setTimeout(resolve, lookEveryMs));
-    }
-  }
-
-  /** The view of a running member, of the one with the greatest term. */
-  async #status(): Promise<ClusterStatus | null> {
-    const views = await Promise.all(
-      this.#processes.map(async ({ member, child }) => {
-        if (!child) return null;
-        const url = `http://127.0.0.1:${member.restPort}`;
-        const answer = await ask({ url, timeout: '1' }, 'GET', '/v1/cluster').catch(() => null);
-        return (answer?.body ?? null) as ClusterStatus | null;
+      this.members.map(async (member) => {
+        const forced = await member.stop(stopGraceMs);
+        if (forced) this.#tell({ kind: 'bad', text: `${member.plan.id} did not stop by itself and was ended` });
       }),
     );
-    const confirmed = views.filter((view) => view !== null && view.leader === view.node);
-    return confirmed.reduce((best, view) => (best && view && best.term >= view.term ? best : view), null);
   }
 
-  #notice(status: ClusterStatus | null): void {
-    const leader = status?.leader ?? null;
-    if (leader === this.#lastLeader) return;
-    const nowMs = performance.now();
-    if (leader === null) {
-      this.#leaderlessSinceMs = nowMs;
-      this.#tell(`${stamp()} no leader`);
-    } else {
-      const sinceMs = this.#leaderlessSinceMs;
-      const gap =
-        sinceMs === null ? '' : `, ${((nowMs - sinceMs) / 1_000).toFixed(1)} s after the last was seen to be gone`;
-      if (this.#ready) this.#tell(`${stamp()} ${leader} leads in term ${status?.term}${gap}`);
-      else this.#announce(leader, status?.term ?? 0);
-      this.#ready = true;
-      this.#leaderlessSinceMs = null;
+  /** At once, without any order. */
+  kill(): void {
+    for (const member of this.members) member.kill();
+  }
+
+  async #watch(member: DevMember): Promise<void> {
+    const { signal } = this.#looking;
+    while (!signal.aborted) {
+      if (member.isRunning) {
+        const observation = await observe(member.plan);
+        if (!signal.aborted) this.#note(this.#journal.observed(member.plan.id, observation, performance.now()));
+      }
+      await this.#pause(lookEveryMs);
     }
-    this.#lastLeader = leader;
   }
 
-  #announce(leader: string, term: number): void {
-    const columns = [
-      { title: 'MEMBER', value: ({ member }: RunningProcess) => member.id },
-      { title: 'REST', value: ({ member }: RunningProcess) => `http://localhost:${member.restPort}` },
-      { title: 'GRPC', value: ({ member }: RunningProcess) => `localhost:${member.grpcPort}` },
-      { title: 'PROCESS', value: ({ child }: RunningProcess) => String(child?.pid ?? '') },
-    ];
-    const [first] = this.#processes;
-    const url = `http://localhost:${first?.member.restPort}`;
-    const seconds = ((performance.now() - this.#startedMs) / 1_000).toFixed(1);
-    this.#tell(`
-${renderTable(columns, this.#processes)}
+  async #sayWhenSlow(): Promise<void> {
+    await this.#pause(slowStartMs);
+    if (this.#looking.signal.aborted || this.#journal.ready) return;
+    const logs = this.members.map(({ plan }) => plan.logFile).join(', ');
+    this.#tell({ kind: 'bad', text: `no leader yet; the logs may tell why: ${logs}` });
+  }
 
-cluster ready: ${leader} leads in term ${term} (${seconds} s)
+  /** Ends early when the cluster is stopped. */
+  async #pause(durationMs: number): Promise<void> {
+    await delay(durationMs, undefined, { signal: this.#looking.signal }).catch(() => undefined);
+  }
 
-Try in another terminal:
-  curl ${url}/v1/services
-  npx chora-manifest status --url ${url}
-  kill -9 ${this.#processes.find(({ member }) => member.id === leader)?.child?.pid ?? 'PROCESS'}      # the leader, and watch
-Ctrl+C stops the cluster.
-`);
+  #note(lines: readonly JournalLine[]): void {
+    for (const line of lines) this.#tell(line);
+    if (this.#announced || !this.#journal.ready) return;
+    const leader = this.members.find(({ plan }) => plan.id === this.#journal.leader);
+    if (!leader) return;
+    this.#announced = true;
+    this.#onReady(leader);
   }
 }
 
-function stamp(): string {
-  return new Date().toISOString().slice(11, 19);
+/** Asks one member how it is, and a member that says it leads also for an answer that only a serving leader has. */
+async function observe({ id, restPort }: PlannedMember): Promise<Observation> {
+  const connection: Connection = { urls: [`http://127.0.0.1:${restPort}`], token: null, timeoutMs: answerWithinMs };
+  try {
+    const { body } = await ask(connection, { method: 'GET', path: '/v1/cluster', repeatable: true });
+    const status = body as ClusterStatus;
+    const serves = status.leader === id && (await canRead(connection));
+    return { type: 'answer', status, serves };
+  } catch {
+    return { type: 'silence' };
+  }
 }
 
-/** Options of one member in the environment must not reach all of them; a token and the like may. */
-function withoutMemberOptions(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  const own =
-    /^MANIFEST_(NODE_ID|CLUSTER_ID|PEERS|DATA_DIR|REST_PORT|GRPC_PORT|PEER_PORT|REST_ADDRESS|GRPC_ADDRESS|CONFIG)$/;
-  return Object.fromEntries(Object.entries(environment).filter(([name]) => !own.test(name)));
+async function canRead(connection: Connection): Promise<boolean> {
+  try {
+    await ask(connection, { method: 'GET', path: '/v1/services?limit=1', repeatable: true });
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -8,17 +8,23 @@ export const exitCodes = {
   unauthorized: 5,
 } as const;
 
+export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
+
 export const exitCodesHelp = `
-Exit codes: 0 done, 1 failed, 2 wrong usage or invalid input, 3 not found,
-            4 no member or no leader could be reached, 5 unauthorized`;
+Exit codes:
+  0 done   1 failed   2 wrong usage or invalid input   3 not found
+  4 no member or no leader could be reached   5 unauthorized`;
 
 /** Ends the command with a message for people and a code for scripts. */
 export class CommandError extends Error {
   override readonly name = 'CommandError';
-  readonly exitCode: number;
+  readonly exitCode: ExitCode;
+  /** What to do about it. */
+  readonly hint: string | null;
 
-  constructor(message: string, exitCode: number = exitCodes.failure) {
+  constructor(message: string, exitCode: ExitCode = exitCodes.failure, hint: string | null = null) {
     super(message);
     this.exitCode = exitCode;
+    this.hint = hint;
   }
 }

@@ -1,47 +1,21 @@
 #!/usr/bin/env node
-import { Command, CommanderError } from 'commander';
-import { addDevCommand } from './commands/dev.ts';
-import { addServeCommand } from './commands/serve.ts';
-import { addServiceCommands } from './commands/services.ts';
-import { addStatusCommand } from './commands/status.ts';
-import { CommandError, exitCodes, exitCodesHelp } from './exit-codes.ts';
-import { version } from './version.ts';
+import { readFileSync } from 'node:fs';
+import { wantsColour } from './command-io.ts';
+import { exitCodes } from './exit-codes.ts';
+import { runCommandLine } from './program.ts';
 
-const program = new Command('chora-manifest')
-  .description('A strongly consistent service registry: run it, and look into it.')
-  .version(version, '-V, --version')
-  .exitOverride()
-  .configureHelp({ showGlobalOptions: true })
-  .addHelpText(
-    'after',
-    `
-Examples:
-  $ chora-manifest dev                      a cluster of three on this machine
-  $ chora-manifest status                   who leads it
-  $ chora-manifest list --tag core          what is registered
-${exitCodesHelp}`,
-  );
+const standardInput = 0;
 
-addDevCommand(program);
-addServeCommand(program);
-addServiceCommands(program);
-addStatusCommand(program);
-for (const command of program.commands) command.exitOverride();
+// Whoever reads the output may stop early, as `head` does: no reason to fail.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failure);
+});
 
-try {
-  await program.parseAsync();
-} catch (error) {
-  process.exitCode = report(error);
-  // A member that failed may still hold sockets and timers: the process ends now.
-  process.exit();
-}
-
-function report(error: unknown): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  if (error instanceof CommandError) {
-    process.stderr.write(`error: ${error.message}\n`);
-    return error.exitCode;
-  }
-  process.stderr.write(`error: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
-  return exitCodes.failure;
-}
+const exitCode = await runCommandLine(process.argv.slice(2), {
+  write: (text) => process.stdout.write(text),
+  writeError: (text) => process.stderr.write(text),
+  readInput: () => readFileSync(standardInput, 'utf8'),
+  colour: wantsColour(process.stdout, process.env),
+});
+// A member that failed may still hold sockets and timers: the process ends when its last words are out.
+process.stdout.write('', () => process.exit(exitCode));

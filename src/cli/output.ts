@@ -1,6 +1,9 @@
+import { styleText } from 'node:util';
 import { Option } from 'commander';
 
 export type OutputFormat = 'table' | 'json';
+
+export type Colour = 'green' | 'yellow' | 'red' | 'cyan' | 'bold' | 'dim';
 
 export function outputOption(): Option {
   return new Option('-o, --output <FORMAT>', 'how to print').choices(['table', 'json']).default('table');
@@ -9,28 +12,36 @@ export function outputOption(): Option {
 export interface Column<T> {
   readonly title: string;
   readonly value: (row: T) => string;
+  readonly colour?: (row: T) => Colour | null;
 }
 
-/** Lines with columns as wide as their widest value. */
-export function renderTable<T>(columns: readonly Column<T>[], rows: readonly T[]): string {
-  const cells = [columns.map(({ title }) => title), ...rows.map((row) => columns.map(({ value }) => value(row)))];
-  const widths = columns.map((_, column) => Math.max(...cells.map((line) => line[column]?.length ?? 0)));
-  return cells
-    .map((line) =>
-      line
-        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+/** Lines with columns as wide as their widest value, headed by their titles. */
+export function renderTable<T>(columns: readonly Column<T>[], rows: readonly T[], colour = false): string {
+  const table = columns.map((column) => {
+    const values = rows.map((row) => printable(column.value(row)));
+    const width = Math.max(...[column.title, ...values].map((value) => [...value].length));
+    return { ...column, values, width };
+  });
+  const heading = table.map(({ title, width }) => paint(pad(title, width), 'bold', colour));
+  const body = rows.map((row, i) =>
+    table.map(({ values, width, colour: colourOf }) =>
+      paint(pad(values[i] ?? '', width), colourOf?.(row) ?? null, colour),
+    ),
+  );
+  return [heading, ...body].map((line) => line.join('  ').trimEnd()).join('\n');
 }
 
-export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+export function paint(text: string, colour: Colour | null, enabled: boolean): string {
+  return colour === null || !enabled ? text : styleText(colour, text);
 }
 
-export function printJson(value: unknown): void {
-  print(JSON.stringify(value, null, 2));
+/** A registry's content comes from strangers: none of it may move the cursor or colour the terminal. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '\u{FFFD}');
+}
+
+export function renderJson(value: unknown): string {
+  return `${JSON.stringify(value, null, 2)}\n`;
 }
 
 /** `2h03m`, `4m10s`, `7s`. */
@@ -39,4 +50,8 @@ export function renderDuration(seconds: number): string {
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor((whole % 3600) / 60), whole % 60];
   if (hours > 0) return `${hours}h${String(minutes).padStart(2, '0')}m`;
   return minutes > 0 ? `${minutes}m${String(rest).padStart(2, '0')}s` : `${rest}s`;
+}
+
+function pad(text: string, width: number): string {
+  return text + ' '.repeat(Math.max(0, width - [...text].length));
 }

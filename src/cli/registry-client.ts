@@ -1,20 +1,37 @@
 import { request } from 'undici';
-import { CommandError, exitCodes } from './exit-codes.ts';
+import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts';
 
-export interface ConnectionOptions {
-  /** One base URL, or several separated by commas. */
-  readonly url: string;
-  readonly token?: string | undefined;
-  readonly timeout: string;
+export interface Connection {
+  /** Base URLs of members; the first is asked first. */
+  readonly urls: readonly string[];
+  readonly token: string | null;
+  /** For one member's answer. */
+  readonly timeoutMs: number;
+}
+
+export interface Question {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly path: string;
+  readonly body?: unknown;
+  /** Asking twice does what asking once does, so that another member may be asked when one went silent half way. */
+  readonly repeatable: boolean;
 }
 
 export interface Answer {
-  readonly status: number;
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly body: unknown;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
 
-const exitCodeOf: Readonly<Record<number, number>> = {
+type Attempt =
+  | { readonly type: 'answer'; readonly answer: Answer }
+  /** The registry said no, and every other member would say the same. */
+  | { readonly type: 'refused'; readonly error: CommandError }
+  /** This member did nothing; another one may. */
+  | { readonly type: 'elsewhere'; readonly error: CommandError }
+  /** The request was on its way when the member went silent: it may have been carried out. */
+  | { readonly type: 'unknown'; readonly error: CommandError };
+
+const exitCodeOf: Readonly<Record<number, ExitCode>> = {
   400: exitCodes.usage,
   401: exitCodes.unauthorized,
   403: exitCodes.unauthorized,
@@ -22,70 +39,111 @@ const exitCodeOf: Readonly<Record<number, number>> = {
   410: exitCodes.notFound,
   413: exitCodes.usage,
   422: exitCodes.usage,
+  429: exitCodes.unavailable,
   503: exitCodes.unavailable,
   504: exitCodes.unavailable,
 };
 
+/** Errors from before a connection stood: the member never saw the request. */
+const neverSent: ReadonlySet<string> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ETIMEDOUT',
+  'UND_ERR_CONNECT_TIMEOUT',
+]);
+
 /**
- * One request over REST; the next member is asked when one cannot be reached or has no leader.
+ * One request over REST. The next member is asked when one cannot be reached or has no leader.
  * @throws CommandError with the registry's message and the exit code
  */
-export async function ask(
-  connection: ConnectionOptions,
-  method: 'GET' | 'POST' | 'DELETE',
-  path: string,
-  body?: unknown,
-): Promise<Answer> {
-  const urls = connection.url.split(',').map((url) => url.trim().replace(/\/$/, ''));
-  const timeoutMs = Number(connection.timeout) * 1_000;
-  if (!(timeoutMs > 0))
-    throw new CommandError(`--timeout must be a number of seconds, not ${connection.timeout}`, exitCodes.usage);
-  let unreachable = new CommandError('no --url was given', exitCodes.usage);
-  for (const url of urls) {
-    const answer = await attempt(`${url}${path}`, method, body, connection.token, timeoutMs);
-    if (answer instanceof CommandError) unreachable = answer;
-    else if (answer.status < 400) return answer;
-    else if (answer.status === 503) unreachable = refusal(answer);
-    else throw refusal(answer);
+export async function ask(connection: Connection, question: Question): Promise<Answer> {
+  const failures: CommandError[] = [];
+  for (const url of connection.urls) {
+    const attempt = await askMember(url, connection, question);
+    if (attempt.type === 'answer') return attempt.answer;
+    if (attempt.type === 'refused') throw attempt.error;
+    if (attempt.type === 'unknown' && !question.repeatable) throw attempt.error;
+    failures.push(attempt.error);
   }
-  throw unreachable;
+  const [first] = failures;
+  if (failures.length === 1 && first) throw first;
+  throw new CommandError(
+    `none of the ${failures.length} members could answer:\n${failures.map(({ message }) => `  ${message}`).join('\n')}`,
+    exitCodes.unavailable,
+    first?.hint ?? null,
+  );
 }
 
-async function attempt(
-  url: string,
-  method: 'GET' | 'POST' | 'DELETE',
-  body: unknown,
-  token: string | undefined,
-  timeoutMs: number,
-): Promise<Answer | CommandError> {
-  const headers: Record<string, string> = {};
-  if (body !== undefined) headers['content-type'] = 'application/json';
-  if (token) headers.authorization = `Bearer ${token}`;
+async function askMember(url: string, { token, timeoutMs }: Connection, question: Question): Promise<Attempt> {
+  const headers: Record<string, string> = { accept: 'application/json' };
+  if (question.body !== undefined) headers['content-type'] = 'application/json';
+  if (token !== null) headers.authorization = `Bearer ${token}`;
   try {
-    const response = await request(url, {
-      method,
+    const response = await request(`${url}${question.path}`, {
+      method: question.method,
       headers,
-      body: body === undefined ? null : JSON.stringify(body),
+      body: question.body === undefined ? null : JSON.stringify(question.body),
       signal: AbortSignal.timeout(timeoutMs),
     });
-    const text = await response.body.text();
-    return { status: response.statusCode, headers: response.headers, body: text === '' ? null : JSON.parse(text) };
+    return judge(url, response.statusCode, response.headers, await response.body.text());
   } catch (error) {
-    const { code, message } = error as { code?: string; message: string };
-    if (code === 'ERR_INVALID_URL' || code === 'UND_ERR_INVALID_ARG') {
-      return new CommandError(`--url must be like http://localhost:8500, not ${url}`, exitCodes.usage);
-    }
-    return new CommandError(
-      `no registry answers at ${new URL(url).origin} (${code ?? message}). Is it running? Start one with: npm start`,
-      exitCodes.unavailable,
-    );
+    return unanswered(url, timeoutMs, error);
   }
 }
 
-function refusal({ status, body }: Answer): CommandError {
-  const { error, message } = (body ?? {}) as { error?: string; message?: string };
-  return new CommandError(
-    `${message ?? `the registry answered ${status}`} [${error ?? status}]`,
-    exitCodeOf[status] ?? exitCodes.failure,
-  );
+function judge(url: string, status: number, headers: Answer['headers'], text: string): Attempt {
+  const body = parsed(text);
+  if (body === undefined || (status >= 300 && status < 400)) {
+    return {
+      type: 'refused',
+      error: new CommandError(
+        `what answers at ${url} (status ${status}) is not a registry`,
+        exitCodes.failure,
+        'give the REST address of a member with --url',
+      ),
+    };
+  }
+  if (status < 300) return { type: 'answer', answer: { body, headers } };
+  const { error, message } = (body ?? {}) as { readonly error?: unknown; readonly message?: unknown };
+  const said = typeof message === 'string' ? message : `the registry answered ${status}`;
+  const code = typeof error === 'string' ? ` [${error}]` : '';
+  const failure = new CommandError(`${said}${code}`, exitCodeOf[status] ?? exitCodes.failure, hintFor(status));
+  if (status === 503 || status === 429) return { type: 'elsewhere', error: failure };
+  return { type: status === 504 ? 'unknown' : 'refused', error: failure };
+}
+
+function hintFor(status: number): string | null {
+  if (status === 401 || status === 403) return 'give the token with MANIFEST_AUTH_TOKEN or --token';
+  if (status === 504) return 'it may have been carried out: look with "chora-manifest list" before you repeat it';
+  return status === 503 ? 'a majority of the members must run; see "chora-manifest status"' : null;
+}
+
+function unanswered(url: string, timeoutMs: number, error: unknown): Attempt {
+  const { code, name, message } = error as { readonly code?: string; readonly name: string; readonly message: string };
+  if (code !== undefined && neverSent.has(code)) {
+    return {
+      type: 'elsewhere',
+      error: new CommandError(
+        `no registry answers at ${url} (${code})`,
+        exitCodes.unavailable,
+        'is it running? "chora-manifest dev" starts one on this machine; --url names another',
+      ),
+    };
+  }
+  const what =
+    name === 'TimeoutError' ? `did not answer within ${timeoutMs / 1_000} s` : `went silent (${code ?? message})`;
+  return { type: 'unknown', error: new CommandError(`${url} ${what}`, exitCodes.unavailable, hintFor(504)) };
+}
+
+/** `undefined` for what is not JSON. An empty body is `null`. */
+function parsed(text: string): unknown {
+  if (text === '') return null;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

@@ -1,12 +1,22 @@
-import { mkdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import type { Command } from 'commander';
+import type { CommandIo } from '../command-io.ts';
 import { DevCluster } from '../dev-cluster.ts';
-import { type PlannedMember, planCluster } from '../dev-plan.ts';
-import { CommandError, exitCodes } from '../exit-codes.ts';
-import { print } from '../output.ts';
-
-const maxNodes = 7;
+import { prepareData } from '../dev-data.ts';
+import type { JournalLine } from '../dev-journal.ts';
+import type { DevMember } from '../dev-member.ts';
+import {
+  environmentOfMembers,
+  type PlannedMember,
+  parseBasePort,
+  parseMemberCount,
+  planCluster,
+  restUrlOf,
+} from '../dev-plan.ts';
+import { checkPorts } from '../dev-ports.ts';
+import { type Colour, paint, renderTable } from '../output.ts';
+import { watchStopSignals } from '../stop-signals.ts';
+import { version } from '../version.ts';
+import { checkEnvironment } from './serve.ts';
 
 interface DevFlags {
   readonly nodes: string;
@@ -15,67 +25,84 @@ interface DevFlags {
   readonly fresh?: boolean;
 }
 
-export function addDevCommand(program: Command): void {
+const colours: Readonly<Record<JournalLine['kind'], Colour | null>> = { good: 'green', bad: 'red', plain: null };
+
+export function addDevCommand(program: Command, io: CommandIo): void {
   program
     .command('dev')
     .summary('run a whole cluster on this machine')
-    .description('Runs a whole cluster on loopback, a process a member, and tells what happens in it.')
-    .option('--nodes <COUNT>', 'how many members; odd, at most 7', '3')
+    .description('Runs a whole cluster on loopback, a process for each member, and tells what happens in it.')
+    .option('--nodes <COUNT>', 'how many members: 1, 3, 5 or 7', '3')
     .option('--base-port <PORT>', 'REST port of the first member; the others follow in steps of ten', '8500')
-    .option('--data <DIR>', 'where logs and data are kept', '.manifest/dev')
-    .option('--fresh', 'forget the data of earlier runs first')
+    .option('--data <DIR>', 'where data and logs are kept', '.manifest/dev')
+    .option('--fresh', 'forget the data of earlier runs')
     .addHelpText(
       'after',
       `
+Of each member, gRPC is two ports above REST and the other members reach it three above.
+Kill a member with kill -9 and watch: the others go on, and it is started again.
+Ctrl+C stops them all and keeps their data; twice, it ends them at once.
+
 Examples:
   $ chora-manifest dev
-  $ chora-manifest dev --nodes 5 --base-port 9500 --fresh
-
-Kill any member with kill -9 and watch: the others go on, and it is started again.
-Ctrl+C stops all of them; their data is kept.`,
+  $ chora-manifest dev --nodes 5 --base-port 9500 --data /tmp/five --fresh
+  $ MANIFEST_UNHEALTHY_AFTER=3 MANIFEST_HEARTBEAT_INTERVAL=1 chora-manifest dev`,
     )
-    .action(dev);
+    .action((flags: DevFlags) => dev(flags, io));
 }
 
-async function dev(flags: DevFlags): Promise<void> {
-  const nodes = Number(flags.nodes);
-  if (!Number.isInteger(nodes) || nodes < 1 || nodes > maxNodes || nodes % 2 === 0) {
-    throw new CommandError(`--nodes must be an odd number from 1 to ${maxNodes}, not ${flags.nodes}`, exitCodes.usage);
-  }
-  const basePort = Number(flags.basePort);
-  if (!Number.isInteger(basePort) || basePort < 1 || basePort + 10 * nodes > 65_535) {
-    throw new CommandError(
-      `--base-port must be a port number that leaves room above it, not ${flags.basePort}`,
-      exitCodes.usage,
-    );
-  }
-  const plan = planCluster(nodes, basePort, flags.data);
-  for (const member of plan) await checkPorts(member);
-  if (flags.fresh) rmSync(flags.data, { recursive: true, force: true });
-  mkdirSync(flags.data, { recursive: true });
+async function dev(flags: DevFlags, io: CommandIo): Promise<void> {
+  const memberCount = parseMemberCount(flags.nodes);
+  const plan = planCluster(memberCount, parseBasePort(flags.basePort, memberCount), flags.data);
+  checkEnvironment(environmentOfMembers(process.env));
+  await checkPorts(plan);
+  prepareData(flags.data, plan, flags.fresh === true);
 
-  const cluster = new DevCluster(plan, print);
-  const stop = new Promise<void>((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => resolve());
-  });
-  print(`Starting ${nodes} members; data and logs in ${flags.data}`);
+  const signals = watchStopSignals();
+  const tell = ({ kind, text }: JournalLine) =>
+    io.write(`${paint(timeOfDay(), 'dim', io.colour)}  ${paint(text, colours[kind], io.colour)}\n`);
+  const cluster = new DevCluster(plan, tell, (leader) => io.write(renderFirstSteps(plan, leader.processId)));
   cluster.start();
-  await stop;
-  print('Stopping …');
+  io.write(renderHeading(cluster.members, flags.data, io.colour));
+
+  void signals.again.then(() => cluster.kill());
+  await signals.first;
+  tell({ kind: 'plain', text: 'stopping; Ctrl+C again ends it at once' });
   await cluster.stop();
-  print('Stopped. The data is kept; --fresh begins anew.');
+  tell({ kind: 'plain', text: 'stopped; the data is kept, --fresh begins anew' });
 }
 
-/** Found before anything is started, so that no half of a cluster comes up. */
-async function checkPorts(member: PlannedMember): Promise<void> {
-  for (const port of [member.restPort, member.grpcPort, member.peerPort]) {
-    await new Promise<void>((resolve, reject) => {
-      const server = createServer();
-      server.once('error', (error: NodeJS.ErrnoException) => {
-        const reason = error.code === 'EADDRINUSE' ? 'is in use, perhaps by another cluster' : error.message;
-        reject(new CommandError(`port ${port} ${reason}. End what uses it, or choose others with --base-port.`));
-      });
-      server.listen(port, '127.0.0.1', () => server.close(() => resolve()));
-    });
-  }
+function renderHeading(members: readonly DevMember[], data: string, colour: boolean): string {
+  const columns = [
+    { title: 'MEMBER', value: ({ plan }: DevMember) => plan.id },
+    { title: 'REST', value: ({ plan }: DevMember) => restUrlOf(plan) },
+    { title: 'GRPC', value: ({ plan }: DevMember) => `localhost:${plan.grpcPort}` },
+    { title: 'PROCESS', value: ({ processId }: DevMember) => String(processId ?? '') },
+    { title: 'LOG', value: ({ plan }: DevMember) => plan.logFile },
+  ];
+  const title = `Manifest ${version}: ${members.length} ${members.length === 1 ? 'member' : 'members'}, data in ${data}`;
+  return `${paint(title, 'bold', colour)}\n\n${renderTable(columns, members, colour)}\n\n`;
+}
+
+export function renderFirstSteps(plan: readonly PlannedMember[], leaderProcessId: number | undefined): string {
+  const [first] = plan;
+  const url = first ? restUrlOf(first) : '';
+  const at = first?.restPort === 8500 ? '' : ` --url ${url}`;
+  const kill =
+    plan.length > 1 && leaderProcessId !== undefined
+      ? `  kill -9 ${leaderProcessId}      the leader: watch another member take over\n`
+      : '';
+  return `
+Try in another terminal:
+  curl -s ${url}/v1/services
+  npx chora-manifest status${at}
+  npx chora-manifest register hello --version 1.0.0 --interface REST=http://localhost:9000${at}
+${kill}
+Ctrl+C stops the cluster and keeps its data.
+
+`;
+}
+
+function timeOfDay(): string {
+  return new Date().toTimeString().slice(0, 8);
 }

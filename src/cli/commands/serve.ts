@@ -1,90 +1,123 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
+import type { Logger } from 'pino';
 import { describeOptions, warningsOf } from '../../config/describe-options.ts';
 import { createLogger } from '../../config/logger.ts';
-import { type OptionSpec, optionTable, variableOf } from '../../config/option-table.ts';
+import { configVariable, type OptionSpec, optionTable, variableOf } from '../../config/option-table.ts';
 import { type MemberOptions, OptionsError, readOptions } from '../../config/options.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
-import { serveMember } from '../serve-member.ts';
+import { exitWithParentFlag, parentEnded } from '../parent-end.ts';
+import { type RunningMember, serveMember } from '../serve-member.ts';
+import { explainStartFailure } from '../start-failure.ts';
+import { watchStopSignals, within } from '../stop-signals.ts';
 import { version } from '../version.ts';
 
-const examples = `
-Examples:
-  # A cluster of one, for a first look
-  $ chora-manifest serve
+const specs: readonly OptionSpec[] = optionTable;
 
-  # The first of three members
-  $ chora-manifest serve --node-id node-1 --host 10.0.0.1 --data-dir /var/lib/manifest \\
-      --peers node-1=10.0.0.1:8503,node-2=10.0.0.2:8503,node-3=10.0.0.3:8503
-
-  # The same from a file, with the token from the environment
-  $ MANIFEST_AUTH_TOKEN=… chora-manifest serve --config manifest.json
-
-Every option is also a variable (--rest-port is MANIFEST_REST_PORT) and a key of
-the file (rest-port). Flags win over variables, variables over the file.`;
+interface ServeFlags {
+  readonly config?: string;
+  readonly exitWithParent?: boolean;
+  readonly [option: string]: string | boolean | undefined;
+}
 
 export function addServeCommand(program: Command): void {
   const command = program
     .command('serve')
     .summary('run one member of a cluster')
-    .description('Runs one member of a cluster until it is told to stop (SIGTERM, SIGINT).')
-    .option('--config <FILE>', 'JSON file with options (variable: MANIFEST_CONFIG)')
-    .addHelpText('after', examples);
-  const specs: readonly OptionSpec[] = optionTable;
-  for (const { name, placeholder, description, fallback } of specs) {
-    const shown = fallback ? ` (default: ${fallback})` : '';
-    command.option(`--${name} <${placeholder}>`, `${description}${shown} [${variableOf(name)}]`);
-  }
-  command.action((flags: Record<string, string>) => serve(flags));
+    .description(
+      'Runs one member of a cluster until it is told to stop (SIGTERM, SIGINT). Its log is JSON, a line each.',
+    )
+    .option('--config <FILE>', `a JSON file with options [${configVariable}]`)
+    .addOption(new Option(exitWithParentFlag).hideHelp());
+  for (const spec of specs) command.addOption(flagOf(spec));
+  command
+    .addHelpText(
+      'after',
+      `
+Every option is also a variable (in brackets) and a key of the file (without the hyphens in front).
+Flags win over variables, variables over the file, the file over defaults.
+
+Examples:
+  A cluster of one, for a first look:
+  $ chora-manifest serve
+
+  The first of three members:
+  $ chora-manifest serve --node-id node-1 --host 10.0.0.1 --data-dir /var/lib/manifest \\
+      --peers node-1=10.0.0.1:8503,node-2=10.0.0.2:8503,node-3=10.0.0.3:8503
+
+  From a file, with the token from the environment:
+  $ MANIFEST_AUTH_TOKEN=… chora-manifest serve --config manifest.json
+
+Exit codes:
+  0 stopped as told   1 could not start or go on   2 the options cannot be used`,
+    )
+    .action((flags: ServeFlags) => serve(flags));
 }
 
-async function serve(flags: Record<string, string>): Promise<void> {
-  const options = readMemberOptions(flags);
+/** The schema in the table checks the value, so that flags, variables and the file get the same errors. */
+function flagOf({ name, placeholder, description, fallback }: OptionSpec): Option {
+  const standard = fallback === '' ? '' : `; default ${fallback}`;
+  const isSwitch = placeholder === 'true|false';
+  const value = isSwitch ? `[${placeholder}]` : `<${placeholder}>`;
+  return new Option(`--${name} ${value}`, `${description}${standard} [${variableOf(name)}]`);
+}
+
+async function serve(flags: ServeFlags): Promise<void> {
+  const options = memberOptionsFrom(flags);
   const logger = createLogger(options.logLevel, { node: options.nodeId });
-  logger.info({ version, options: describeOptions(options) }, 'starting');
+  logger.info({ version, pid: process.pid, options: describeOptions(options) }, 'starting');
   for (const warning of warningsOf(options)) logger.warn(warning);
 
-  let member: Awaited<ReturnType<typeof serveMember>>;
-  try {
-    member = await serveMember(options, logger);
-  } catch (error) {
-    throw new CommandError(explained(error, options));
-  }
+  const signals = watchStopSignals();
+  void signals.again.then(() => process.exit(exitCodes.failure));
+  const told = Promise.race(flags.exitWithParent ? [signals.first, parentEnded()] : [signals.first]);
+  const member = await start(options, logger);
   logger.info({ rest: options.restAddress, grpc: options.grpcAddress }, 'serving');
 
-  const stop = new Promise<string>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve(signal));
-    // `dev` holds a channel to its members: when it dies, they end too.
-    if (process.channel) process.once('disconnect', () => resolve('the end of the parent process'));
-  });
-  const ended = await Promise.race([stop, member.failed]);
+  const ended = await Promise.race([told, member.failed]);
   if (ended instanceof Error) throw new CommandError(`this member cannot go on: ${ended.message}`);
   logger.info({ because: ended }, 'stopping; a second signal ends at once');
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => process.exit(exitCodes.failure));
-  await member.stop();
+  const inTime = await within(
+    member.stop().then(() => true),
+    options.shutdownGraceMs,
+    false,
+  );
+  if (!inTime) throw new CommandError(`stopping took longer than shutdown-grace-ms (${options.shutdownGraceMs} ms)`);
   logger.info('stopped');
-  process.exit(exitCodes.ok);
 }
 
-function readMemberOptions(flags: Record<string, string>): MemberOptions {
-  const { config, ...camelCased } = flags;
-  const byName = Object.fromEntries(
-    Object.entries(camelCased).map(([key, value]) => [
-      key.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`),
-      value,
-    ]),
-  );
+/** @throws CommandError with every problem */
+export function memberOptionsFrom(
+  flags: ServeFlags,
+  environment: Readonly<Record<string, string | undefined>> = process.env,
+): MemberOptions {
+  const given: Record<string, string> = {};
+  for (const { name } of specs) {
+    const value = flags[name.replace(/-([a-z])/g, (_match, letter: string) => letter.toUpperCase())];
+    if (value !== undefined) given[name] = String(value);
+  }
   try {
-    return readOptions({ flags: byName, environment: process.env, configFile: config });
+    return readOptions({ flags: given, environment, configFile: flags.config });
   } catch (error) {
     if (!(error instanceof OptionsError)) throw error;
     throw new CommandError(`these options cannot be used:\n  ${error.problems.join('\n  ')}`, exitCodes.usage);
   }
 }
 
-function explained(error: unknown, options: MemberOptions): string {
-  const { code, port, message } = error as { code?: string; port?: number; message: string };
-  const taken = code === 'EADDRINUSE' || /EADDRINUSE/.test(message);
-  if (!taken) return message;
-  const option = port === options.restPort ? '--rest-port' : port === options.grpcPort ? '--grpc-port' : '--peer-port';
-  return `${message}\n  Another process uses that port: end it, or choose another one with ${option}.`;
+/** That no variable is mistaken, before members are started that would all refuse it. @throws CommandError */
+export function checkEnvironment(environment: Readonly<Record<string, string | undefined>>): void {
+  memberOptionsFrom({}, environment);
+}
+
+async function start(options: MemberOptions, logger: Logger): Promise<RunningMember> {
+  try {
+    return await serveMember(options, logger);
+  } catch (error) {
+    logger.debug({ err: error }, 'could not start');
+    const ports = [
+      { port: options.restPort, option: '--rest-port' },
+      { port: options.grpcPort, option: '--grpc-port' },
+      { port: options.peerPort, option: '--peer-port' },
+    ];
+    throw explainStartFailure(error, ports, options.host);
+  }
 }

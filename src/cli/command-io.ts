@@ -1,0 +1,19 @@
+/** Where a command reads and writes: the process's own streams, or a test's. */
+export interface CommandIo {
+  /** Results: what a script may read. */
+  write(text: string): void;
+  /** Errors and hints. */
+  writeError(text: string): void;
+  /** All of standard input. */
+  readInput(): string;
+  /** Whether results may be coloured. */
+  readonly colour: boolean;
+}
+
+/** Colours are for people at a terminal that has not declined them (no-color.org). */
+export function wantsColour(
+  stream: { readonly isTTY?: boolean },
+  environment: Readonly<Record<string, string | undefined>>,
+): boolean {
+  return stream.isTTY === true && !environment.NO_COLOR && environment.TERM !== 'dumb';
+}

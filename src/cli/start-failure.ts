@@ -1,0 +1,49 @@
+import { StorageDamagedError, StorageLockedError } from '../storage/storage.ts';
+import { CommandError, exitCodes } from './exit-codes.ts';
+
+/** A port that a process is about to listen on, and the option that chooses it. */
+export interface ListeningPort {
+  readonly port: number;
+  readonly option: string;
+}
+
+/** Why a process could not begin, in one line, and what to do about it. */
+export function explainStartFailure(error: unknown, ports: readonly ListeningPort[], host: string): CommandError {
+  const message = error instanceof Error ? error.message : String(error);
+  const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL)\b/.exec(`${codeOf(error)} ${message}`)?.[1];
+  const listening = ports.find(({ port }) => port === portOf(error) || message.includes(`:${port}`));
+  const fail = (text: string, hint: string | null) => new CommandError(text, exitCodes.failure, hint);
+  if (code === 'EADDRINUSE' && listening) {
+    return fail(
+      `port ${listening.port} is in use`,
+      `end the process that uses it, or choose another port with ${listening.option}`,
+    );
+  }
+  if (code === 'EACCES' && listening) {
+    return fail(`port ${listening.port} is not for this user`, `choose one above 1023 with ${listening.option}`);
+  }
+  if (code === 'EADDRNOTAVAIL') {
+    return fail(`this machine has no address ${host}`, 'give one of its addresses with --host, or 0.0.0.0 for all');
+  }
+  if (error instanceof StorageLockedError) {
+    return fail(
+      message,
+      'another process uses this data: end it, or give this member a directory of its own with --data-dir',
+    );
+  }
+  if (error instanceof StorageDamagedError) {
+    return fail(
+      message,
+      'this member does not vote with damaged data. Set the directory aside and let the others bring it back: docs/consistency.md',
+    );
+  }
+  return fail(message, null);
+}
+
+function codeOf(error: unknown): string {
+  return typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '';
+}
+
+function portOf(error: unknown): number | null {
+  return typeof error === 'object' && error !== null && 'port' in error ? Number(error.port) : null;
+}
