@@ -17,9 +17,10 @@ export interface Column<T> {
 
 /** Lines with columns as wide as their widest value, headed by their titles. */
 export function renderTable<T>(columns: readonly Column<T>[], rows: readonly T[], colour = false): string {
-  const table = columns.map((column) => {
+  const table = columns.map((column, position) => {
     const values = rows.map((row) => printable(column.value(row)));
-    const width = Math.max(...[column.title, ...values].map((value) => [...value].length));
+    const isLast = position === columns.length - 1;
+    const width = isLast ? 0 : Math.max(...[column.title, ...values].map((value) => [...value].length));
     return { ...column, values, width };
   });
   const heading = table.map(({ title, width }) => paint(pad(title, width), 'bold', colour));

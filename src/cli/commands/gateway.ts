@@ -1,11 +1,10 @@
 import { type Command, Option } from 'commander';
-import { PrometheusMetrics } from '../../api/metrics.ts';
-import { createRestGateway } from '../../api/rest/gateway.ts';
-import { ManifestGrpcClient } from '../../client/grpc-client.ts';
+import type { Logger } from 'pino';
 import { addressOf } from '../../config/addresses.ts';
 import { createLogger } from '../../config/logger.ts';
 import { isHostAndPort, listenHost, oneOf, port } from '../../config/option-schemas.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
+import type { GatewayOptions, RunningGateway } from '../serve-gateway.ts';
 import { explainStartFailure } from '../start-failure.ts';
 import { watchStopSignals, within } from '../stop-signals.ts';
 import { version } from '../version.ts';
@@ -14,13 +13,6 @@ interface GatewayFlags {
   readonly endpoints?: string;
   readonly host: string;
   readonly port: string;
-  readonly logLevel: string;
-}
-
-export interface GatewayOptions {
-  readonly endpoints: readonly string[];
-  readonly host: string;
-  readonly port: number;
   readonly logLevel: string;
 }
 
@@ -84,33 +76,32 @@ export function gatewayOptionsFrom(flags: GatewayFlags): GatewayOptions {
   return { endpoints, host: host.data, port: restPort.data, logLevel: logLevel.data };
 }
 
-async function gateway({ endpoints, host, port: restPort, logLevel }: GatewayOptions): Promise<void> {
-  const logger = createLogger(logLevel, { gateway: addressOf(host, restPort) });
+async function gateway(options: GatewayOptions): Promise<void> {
+  const { endpoints, host, port: restPort, logLevel } = options;
+  const address = addressOf(host, restPort);
+  const logger = createLogger(logLevel, { gateway: address });
   logger.info({ version, pid: process.pid, endpoints }, 'starting');
   const signals = watchStopSignals();
   void signals.again.then(() => process.exit(exitCodes.failure));
-
-  const client = new ManifestGrpcClient({ endpoints });
-  const metrics = new PrometheusMetrics();
-  metrics.watchServices(client);
-  const rest = createRestGateway({
-    registry: client,
-    cluster: client,
-    // The members know the token, and check it.
-    authToken: null,
-    passTokenOn: true,
-    logger,
-    metrics,
-  });
-  try {
-    await rest.listen({ host, port: restPort });
-  } catch (error) {
-    throw explainStartFailure(error, [{ port: restPort, option: '--port' }], host);
-  }
-  logger.info({ rest: `http://${addressOf(host, restPort)}` }, 'serving');
+  const running = await start(options, logger);
+  logger.info({ rest: `http://${address}` }, 'serving');
 
   logger.info({ because: await signals.first }, 'stopping; a second signal ends at once');
-  await within(rest.close(), shutdownGraceMs, undefined);
-  client.close();
+  const inTime = await within(
+    running.stop().then(() => true),
+    shutdownGraceMs,
+    false,
+  );
+  if (!inTime) throw new CommandError(`requests were still under way after ${shutdownGraceMs / 1_000} s`);
   logger.info('stopped');
+}
+
+async function start(options: GatewayOptions, logger: Logger): Promise<RunningGateway> {
+  // Loaded only here: the commands that ask a registry start the faster.
+  const { serveGateway } = await import('../serve-gateway.ts');
+  try {
+    return await serveGateway(options, logger);
+  } catch (error) {
+    throw explainStartFailure(error, [{ port: options.port, option: '--port' }], options.host);
+  }
 }

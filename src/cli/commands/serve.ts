@@ -6,7 +6,7 @@ import { configVariable, type OptionSpec, optionTable, variableOf } from '../../
 import { type MemberOptions, OptionsError, readOptions } from '../../config/options.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import { exitWithParentFlag, parentEnded } from '../parent-end.ts';
-import { type RunningMember, serveMember } from '../serve-member.ts';
+import type { RunningMember } from '../serve-member.ts';
 import { explainStartFailure } from '../start-failure.ts';
 import { watchStopSignals, within } from '../stop-signals.ts';
 import { version } from '../version.ts';
@@ -109,6 +109,8 @@ export function checkEnvironment(environment: Readonly<Record<string, string | u
 }
 
 async function start(options: MemberOptions, logger: Logger): Promise<RunningMember> {
+  // Loaded only here: the commands that ask a registry start the faster.
+  const { serveMember } = await import('../serve-member.ts');
   try {
     return await serveMember(options, logger);
   } catch (error) {
