@@ -1,9 +1,17 @@
-import { styleText } from 'node:util';
 import { Option } from 'commander';
 
 export type OutputFormat = 'table' | 'json';
 
-export type Colour = 'green' | 'yellow' | 'red' | 'cyan' | 'bold' | 'dim';
+export type Colour = 'green' | 'yellow' | 'red' | 'bold' | 'dim';
+
+/** Select Graphic Rendition, on and off again (ECMA-48, section 8.3.117). */
+const renditions: Readonly<Record<Colour, readonly [number, number]>> = {
+  green: [32, 39],
+  yellow: [33, 39],
+  red: [31, 39],
+  bold: [1, 22],
+  dim: [2, 22],
+};
 
 export function outputOption(): Option {
   return new Option('-o, --output <FORMAT>', 'how to print').choices(['table', 'json']).default('table');
@@ -33,7 +41,9 @@ export function renderTable<T>(columns: readonly Column<T>[], rows: readonly T[]
 }
 
 export function paint(text: string, colour: Colour | null, enabled: boolean): string {
-  return colour === null || !enabled ? text : styleText(colour, text);
+  if (colour === null || !enabled) return text;
+  const [on, off] = renditions[colour];
+  return `\u001b[${on}m${text}\u001b[${off}m`;
 }
 
 /** A registry's content comes from strangers: none of it may move the cursor or colour the terminal. */

@@ -1,0 +1,38 @@
+import { vi } from 'vitest';
+import { runCommandLine } from '../../src/cli/program.ts';
+
+export interface Outcome {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export interface Surroundings {
+  readonly environment?: Readonly<Record<string, string>>;
+  readonly input?: string;
+  readonly colour?: boolean;
+}
+
+const clientVariables = ['MANIFEST_URL', 'MANIFEST_AUTH_TOKEN', 'MANIFEST_ENDPOINTS', 'MANIFEST_CONFIG'];
+
+/** Runs one command line in this process, with the variables given and no others of ours. */
+export async function run(args: readonly string[], surroundings: Surroundings = {}): Promise<Outcome> {
+  const { environment = {}, input = '', colour = false } = surroundings;
+  const written = { out: '', err: '' };
+  for (const name of clientVariables) vi.stubEnv(name, environment[name]);
+  try {
+    const code = await runCommandLine(args, {
+      write: (text) => {
+        written.out += text;
+      },
+      writeError: (text) => {
+        written.err += text;
+      },
+      readInput: () => input,
+      colour,
+    });
+    return { code, ...written };
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
