@@ -1,66 +1,37 @@
-import { checksum } from '../codec/checksum.ts';
-import type { LogStart, LogWrite, Membership, NodeId, SnapshotMeta } from '../raft/types.ts';
-import type { KeyRange, KeyValueStore, StoreOperation } from './key-value-store.ts';
-import { checksumOf, keys, ranges, sealed, sealedEntry, sealedJson, unsealed } from './layout.ts';
+import type { Entry, HardState, LogWrite, Membership, NodeId, SnapshotMeta } from '../raft/types.ts';
+import { damage, openFailure, writeFailure } from './failures.ts';
+import type { KeyValueStore, StoreOperation } from './key-value-store.ts';
+import { checksumOf, keys, ranges, sealedEntry, sealedJson } from './layout.ts';
 import { LogTail } from './log-tail.ts';
-import { recover, type SnapshotRecord } from './recovery.ts';
+import { readChunk, recover, type SnapshotRecord, storedSnapshot } from './recovery.ts';
+import { StagedSnapshot } from './staged-snapshot.ts';
 import {
   type OpenedStorage,
   type SnapshotWriter,
   type Storage,
   StorageDamagedError,
-  StorageFailedError,
+  type StorageFailedError,
   type StorageIdentity,
   type StoredSnapshot,
 } from './storage.ts';
+import { checkEntries, checkHardState } from './write-checks.ts';
 
-/** A snapshot that is being staged: chunks under a number of their own, which nothing refers to yet. */
-class StagedSnapshot implements SnapshotWriter {
-  readonly meta: SnapshotMeta;
-  readonly staging: number;
-  readonly #write: (operations: StoreOperation[]) => Promise<void>;
-  readonly #clear: () => Promise<void>;
-  chunkCount = 0;
-  sizeBytes = 0;
-  checksum = 0;
-
-  constructor(
-    meta: SnapshotMeta,
-    staging: number,
-    write: (operations: StoreOperation[]) => Promise<void>,
-    clear: () => Promise<void>,
-  ) {
-    this.meta = meta;
-    this.staging = staging;
-    this.#write = write;
-    this.#clear = clear;
-  }
-
-  async append(chunk: Uint8Array): Promise<void> {
-    const key = keys.chunk(this.staging, this.chunkCount);
-    this.checksum = this.chunkCount === 0 ? checksum(chunk) : checksum(chunk, this.checksum);
-    this.chunkCount++;
-    this.sizeBytes += chunk.length;
-    // Synced one by one: when LevelDB begins a new log file, syncing that one says nothing of the one before.
-    await this.#write([{ type: 'put', key, value: sealed(chunk) }]);
-  }
-
-  abort(): Promise<void> {
-    return this.#clear();
-  }
-}
+const nothingYet: HardState = { term: 0, votedFor: null, commitIndex: 0 };
 
 /** `Storage` over an engine of ordered keys. All that is read at start is verified; see `layout.ts` and `recovery.ts`. */
 export class DurableStorage implements Storage {
   readonly #store: KeyValueStore;
+  #identified = false;
+  #hardState = nothingYet;
   #tail = new LogTail({ index: 0, term: 0 }, 0);
   #record: SnapshotRecord | null = null;
   #staged: StagedSnapshot | null = null;
   #nextStaging = 1;
-  #failure: StorageFailedError | null = null;
-  #identified = false;
-  #closed = false;
+  /** The last change of the snapshot record: the next one builds on its outcome. */
+  #recordTurn: Promise<unknown> = Promise.resolve();
   #cleaning: Promise<void> = Promise.resolve();
+  #failure: StorageFailedError | null = null;
+  #closed = false;
 
   constructor(store: KeyValueStore) {
     this.#store = store;
@@ -75,33 +46,26 @@ export class DurableStorage implements Storage {
       await this.#store.open();
       const recovered = await recover(this.#store);
       if (!recovered) return null;
+      const { opened, record, tail } = recovered;
       this.#identified = true;
-      this.#tail = recovered.tail;
-      this.#record = recovered.record;
-      this.#nextStaging = recovered.record.staging + 1;
-      await this.#clearLeftovers(recovered.record);
-      return recovered.opened;
+      this.#hardState = opened.restored.hardState;
+      this.#tail = tail;
+      this.#record = record;
+      this.#nextStaging = record.staging + 1;
+      await this.#store.clear(ranges.entriesBefore(record.epoch, record.logStart.index + 1));
+      for (const range of ranges.chunksOutside(record.staging)) await this.#store.clear(range);
+      return opened;
     } catch (error) {
-      if (!(error instanceof StorageDamagedError)) throw error;
+      // The first error is the one to tell of; closing a store that did not open may well fail too.
       await this.#store.close().catch(() => {});
-      throw this.#damaged(error);
+      throw openFailure(error, this.#store.place);
     }
-  }
-
-  #damaged(error: Error): StorageDamagedError {
-    return new StorageDamagedError(
-      `The data in ${this.#store.place} is damaged: ${error.message}. This member must not take part with it, as it may have ` +
-        'forgotten what it voted or acknowledged. Keep the directory for inspection and restore the member from a good ' +
-        'copy of it; the other members go on without this one.',
-      { cause: error },
-    );
   }
 
   async initialise(identity: StorageIdentity, membership: Membership): Promise<OpenedStorage> {
     if (this.#identified) throw new Error(`${this.#store.place} already holds the data of a member.`);
-    const meta: SnapshotMeta = { index: 0, term: 0, membership };
     const record: SnapshotRecord = {
-      meta,
+      meta: { index: 0, term: 0, membership },
       staging: 0,
       chunkCount: 0,
       sizeBytes: 0,
@@ -110,182 +74,233 @@ export class DurableStorage implements Storage {
       logStart: { index: 0, term: 0 },
       logStartChecksum: 0,
     };
-    const hardState = { term: 0, votedFor: null, commitIndex: 0 };
     await this.#write([
-      put(keys.identity, sealedJson(identity)),
-      put(keys.hardState, sealedJson(hardState)),
-      put(keys.snapshot, sealedJson(record)),
+      putJson(keys.identity, identity),
+      putJson(keys.hardState, nothingYet),
+      putJson(keys.snapshot, record),
     ]);
     this.#identified = true;
     this.#record = record;
     return {
       identity,
-      restored: { hardState, snapshot: meta, logStart: record.logStart, entries: [] },
+      restored: { hardState: nothingYet, snapshot: record.meta, logStart: record.logStart, entries: [] },
       snapshot: null,
       peerIncarnations: new Map(),
     };
   }
 
   async write({ hardState, entries, snapshot }: Pick<LogWrite, 'hardState' | 'entries' | 'snapshot'>): Promise<void> {
-    const operations: StoreOperation[] = [];
-    const replaced = this.#current();
-    let record = replaced;
-    if (snapshot) {
-      record = this.#installed(snapshot);
-      operations.push(put(keys.snapshot, sealedJson(record)));
-      this.#tail = new LogTail(record.logStart, 0);
-    }
-    const [first] = entries;
-    if (first) {
-      for (let stale = first.index + entries.length; stale <= this.#tail.lastIndex; stale++) {
-        operations.push({ type: 'del', key: keys.entry(record.epoch, stale) });
-      }
-      this.#tail.cutBefore(first.index);
-      for (const entry of entries) {
-        const value = sealedEntry(entry, this.#tail.lastChecksum);
-        this.#tail.push(entry, checksumOf(value));
-        operations.push(put(keys.entry(record.epoch, entry.index), value));
-      }
-    }
-    if (hardState) operations.push(put(keys.hardState, sealedJson(hardState)));
-    if (operations.length > 0) await this.#write(operations);
-    if (record !== replaced) {
-      this.#record = record;
-      this.#staged = null;
-      this.#cleanUp(() => this.#clearLeftovers(record));
-    }
+    this.#ensureUsable();
+    if (!snapshot) return this.#append(hardState ?? this.#hardState, entries);
+    if (entries.length > 0) throw new RangeError('A write that installs a snapshot carries no entries.');
+    const staged = this.#takeStaged((each) => each.index === snapshot.index && each.term === snapshot.term);
+    return this.#inTurn(() => this.#install(staged, hardState ?? this.#hardState));
   }
 
-  #installed(snapshot: SnapshotMeta): SnapshotRecord {
-    const staged = this.#staged;
-    if (staged?.meta.index !== snapshot.index || staged.meta.term !== snapshot.term) {
-      throw new Error(`The snapshot at ${snapshot.index} was to be installed and is not the staged one.`);
+  async #append(hardState: HardState, entries: readonly Entry[]): Promise<void> {
+    const { epoch } = this.#current();
+    const endIndex = entries.at(-1)?.index ?? this.#tail.lastIndex;
+    const next = { ...hardState, commitIndex: Math.min(hardState.commitIndex, endIndex) };
+    checkHardState(this.#hardState, next);
+    checkEntries(this.#tail, this.#committedIndex, next.term, entries);
+    const operations: StoreOperation[] = [];
+    const [first] = entries;
+    if (first) {
+      for (let stale = endIndex + 1; stale <= this.#tail.lastIndex; stale++) {
+        operations.push({ type: 'del', key: keys.entry(epoch, stale) });
+      }
+      this.#tail.cutBefore(first.index);
     }
-    const start: LogStart = { index: snapshot.index, term: snapshot.term };
-    return recordOf(staged, { epoch: this.#current().epoch + 1, logStart: start, logStartChecksum: 0 });
+    for (const entry of entries) {
+      const key = keys.entry(epoch, entry.index);
+      const value = sealedEntry(key, entry, this.#tail.lastChecksum);
+      this.#tail.push(entry, checksumOf(value));
+      operations.push({ type: 'put', key, value });
+    }
+    if (hardState !== this.#hardState) operations.push(putJson(keys.hardState, next));
+    if (operations.length > 0) await this.#write(operations);
+    this.#hardState = next;
+  }
+
+  async #install(staged: StagedSnapshot, hardState: HardState): Promise<void> {
+    const before = this.#current();
+    const { index, term } = staged.meta;
+    const tail = new LogTail({ index, term }, 0);
+    // The core may know of more that is committed, which comes with the write after this one. A stored commit index
+    // past the log would read as lost entries, were there a crash in between (trap 18).
+    const next = { ...hardState, commitIndex: index };
+    if (index <= this.#committedIndex) {
+      throw new RangeError(`A snapshot at ${index} would undo what is committed up to ${this.#committedIndex}.`);
+    }
+    if (term > next.term) throw new RangeError(`A snapshot of term ${term} is past the stored term ${next.term}.`);
+    checkHardState(this.#hardState, next);
+    const start = { epoch: before.epoch + 1, logStart: { index, term }, logStartChecksum: 0 };
+    const record = recordOf(staged, start);
+    await this.#write([putJson(keys.snapshot, record), putJson(keys.hardState, next)]);
+    this.#tail = tail;
+    this.#hardState = next;
+    this.#replace(before, record);
   }
 
   async stageSnapshot(meta: SnapshotMeta): Promise<SnapshotWriter> {
-    const staging = this.#nextStaging++;
-    const staged: StagedSnapshot = new StagedSnapshot(
-      meta,
-      staging,
-      (operations) => this.#write(operations),
-      async () => {
-        if (this.#staged === staged) this.#staged = null;
-        this.#cleanUp(() => this.#store.clear(chunksOf(staging)));
-      },
-    );
+    this.#ensureUsable();
     const before = this.#staged;
+    const staged = new StagedSnapshot(meta, this.#nextStaging++, {
+      write: (operations) => this.#write(operations),
+      drop: (each) => this.#drop(each),
+    });
     this.#staged = staged;
-    if (before) this.#cleanUp(() => this.#store.clear(chunksOf(before.staging)));
+    if (before) void this.#drop(before);
     return staged;
   }
 
-  async commitSnapshot(writer: SnapshotWriter, compactThroughIndex: number): Promise<StoredSnapshot> {
+  /** Once taken, a snapshot is out of reach of the next that is staged, and takes no more chunks. */
+  #takeStaged(isWanted: (meta: SnapshotMeta, writer: SnapshotWriter) => boolean): StagedSnapshot {
     const staged = this.#staged;
-    if (!staged || staged !== writer) throw new Error('The snapshot to commit is not the staged one.');
-    const before = this.#current();
-    if (compactThroughIndex > staged.meta.index || compactThroughIndex < before.logStart.index) {
-      throw new RangeError(`A snapshot at ${staged.meta.index} cannot compact the log through ${compactThroughIndex}.`);
-    }
-    const { term, checksum: startChecksum } = this.#tail.at(compactThroughIndex);
-    const record = recordOf(staged, {
-      epoch: before.epoch,
-      logStart: { index: compactThroughIndex, term },
-      logStartChecksum: startChecksum,
-    });
-    await this.#write([put(keys.snapshot, sealedJson(record))]);
-    this.#record = record;
+    if (!staged || !isWanted(staged.meta, staged)) throw new Error('This snapshot is not the one staged last.');
     this.#staged = null;
-    this.#tail.compact(compactThroughIndex);
-    this.#cleanUp(() => this.#clearLeftovers(record));
-    return stored(record);
+    staged.close();
+    return staged;
+  }
+
+  #drop(staged: StagedSnapshot): Promise<void> {
+    staged.close();
+    if (this.#staged === staged) this.#staged = null;
+    return this.#cleanUp(() => this.#store.clear(ranges.chunksOf(staged.staging)));
+  }
+
+  async commitSnapshot(writer: SnapshotWriter, compactThroughIndex: number): Promise<StoredSnapshot> {
+    this.#ensureUsable();
+    const staged = this.#takeStaged((_, each) => each === writer);
+    return this.#inTurn(async () => {
+      const before = this.#current();
+      try {
+        this.#checkCommit(staged.meta, before, compactThroughIndex);
+      } catch (error) {
+        await this.#drop(staged);
+        throw error;
+      }
+      const start = this.#tail.at(compactThroughIndex);
+      const { chunkCount, sizeBytes, checksum, meta } = staged;
+      const record = recordOf(staged, {
+        epoch: before.epoch,
+        logStart: { index: compactThroughIndex, term: start.term },
+        logStartChecksum: start.checksum,
+      });
+      await this.#write([putJson(keys.snapshot, record)]);
+      this.#tail.compact(compactThroughIndex);
+      this.#replace(before, record);
+      return { meta, chunkCount, sizeBytes, checksum };
+    });
+  }
+
+  /** @throws RangeError; an old snapshot must not take the place of a newer one (trap 17) */
+  #checkCommit({ index, term }: SnapshotMeta, before: SnapshotRecord, compactThroughIndex: number): void {
+    if (index <= before.meta.index) {
+      throw new RangeError(`A snapshot at ${index} is older than the current one at ${before.meta.index}.`);
+    }
+    if (this.#tail.at(index).term !== term) {
+      throw new RangeError(`The log holds no entry ${index} of term ${term}, where the snapshot would end.`);
+    }
+    if (compactThroughIndex > index || compactThroughIndex < before.logStart.index) {
+      throw new RangeError(`A snapshot at ${index} cannot compact the log through ${compactThroughIndex}.`);
+    }
   }
 
   currentSnapshot(): StoredSnapshot | null {
-    return this.#record && this.#record.chunkCount > 0 ? stored(this.#record) : null;
+    return this.#record && storedSnapshot(this.#record);
   }
 
   async readSnapshotChunk(snapshot: StoredSnapshot, chunkIndex: number): Promise<Uint8Array> {
-    const record = this.#record;
-    const isCurrent = record?.meta.index === snapshot.meta.index && record.checksum === snapshot.checksum;
-    if (!isCurrent) throw new RangeError(`The snapshot at ${snapshot.meta.index} was replaced by a newer one.`);
-    const value = await this.#store.get(keys.chunk(record.staging, chunkIndex));
-    if (value) return unsealed(`chunk ${chunkIndex} of the snapshot at ${record.meta.index}`, value);
-    if (this.#record !== record) throw new RangeError(`The snapshot at ${snapshot.meta.index} was replaced meanwhile.`);
-    throw this.#damaged(new Error(`chunk ${chunkIndex} of the snapshot at ${record.meta.index} is missing`));
+    this.#ensureUsable();
+    const record = this.#current();
+    const { index } = snapshot.meta;
+    if (record.meta.index !== index || record.checksum !== snapshot.checksum) {
+      throw new RangeError(`The snapshot at ${index} was replaced by the one at ${record.meta.index}.`);
+    }
+    if (chunkIndex < 0 || chunkIndex >= record.chunkCount) {
+      throw new RangeError(`The snapshot at ${index} has ${record.chunkCount} chunks and none numbered ${chunkIndex}.`);
+    }
+    try {
+      return await readChunk(this.#store, record, chunkIndex);
+    } catch (error) {
+      if (this.#record !== record) throw new RangeError(`The snapshot at ${index} was replaced meanwhile.`);
+      throw error instanceof StorageDamagedError ? damage(error, this.#store.place) : error;
+    }
   }
 
   async rememberPeer(peer: NodeId, incarnation: string): Promise<void> {
-    await this.#write([put(keys.peer(peer), sealedJson({ peer, incarnation }))]);
+    await this.#write([putJson(keys.peer(peer), { peer, incarnation })]);
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#recordTurn;
     await this.#cleaning;
     await this.#store.close();
   }
 
   #current(): SnapshotRecord {
-    if (!this.#record) throw new Error('This storage was not opened.');
+    if (!this.#record) throw new Error('This storage holds no member yet: open it, and initialise it if it is empty.');
     return this.#record;
+  }
+
+  /** A snapshot holds nothing but what is committed; the commit index itself is stored lazily. */
+  get #committedIndex(): number {
+    return Math.max(this.#hardState.commitIndex, this.#current().meta.index);
+  }
+
+  #ensureUsable(): void {
+    if (this.#failure) throw this.#failure;
   }
 
   /** After one failure nothing that the engine says of later writes can be believed. */
   async #write(operations: readonly StoreOperation[]): Promise<void> {
-    if (this.#failure) throw this.#failure;
+    this.#ensureUsable();
     try {
       await this.#store.writeSynced(operations);
     } catch (error) {
-      this.#failure ??= failureOf(error, this.#store.place);
+      this.#failure ??= writeFailure(error, this.#store.place);
     }
     // A write that succeeded beside one that failed is not believed either.
-    if (this.#failure) throw this.#failure;
+    this.#ensureUsable();
   }
 
-  #cleanUp(work: () => Promise<void>): void {
-    this.#cleaning = this.#cleaning.then(work).catch((error) => {
-      this.#failure ??= failureOf(error, this.#store.place);
+  /** Engines may reorder batches that are under way at once; two changes of the snapshot record must not be. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const result = this.#recordTurn.then(work);
+    this.#recordTurn = result.catch(() => {});
+    return result;
+  }
+
+  /**
+   * The new record is durable: it counts, and what only the old one referred to goes, bit by bit and unsynced. What a
+   * crash leaves of that is ignored and cleared at the next start.
+   */
+  #replace(before: SnapshotRecord, record: SnapshotRecord): void {
+    this.#record = record;
+    void this.#cleanUp(async () => {
+      await this.#store.clear(ranges.entriesBefore(record.epoch, record.logStart.index + 1));
+      await this.#store.clear(ranges.chunksOf(before.staging));
     });
   }
 
-  /** What a compaction, an installation or a crash left behind. Nothing refers to it. */
-  async #clearLeftovers(record: SnapshotRecord): Promise<void> {
-    await this.#store.clear(ranges.entriesBefore(record.epoch, record.logStart.index + 1));
-    const staged = this.#staged?.staging;
-    for (const range of ranges.chunksOutside(record.staging)) {
-      if (staged === undefined) await this.#store.clear(range);
-    }
+  #cleanUp(work: () => Promise<void>): Promise<void> {
+    this.#cleaning = this.#cleaning.then(work).catch((error) => {
+      this.#failure ??= writeFailure(error, this.#store.place);
+    });
+    return this.#cleaning;
   }
 }
 
-function put(key: string, value: Uint8Array): StoreOperation {
-  return { type: 'put', key, value };
-}
-
-function chunksOf(staging: number): KeyRange {
-  return { from: keys.chunk(staging, 0), before: `${keys.chunk(staging, 0).slice(0, -8)}~` };
+function putJson(key: string, content: unknown): StoreOperation {
+  return { type: 'put', key, value: sealedJson(key, content) };
 }
 
 function recordOf(
-  { meta, staging, chunkCount, sizeBytes, checksum: whole }: StagedSnapshot,
+  { meta, staging, chunkCount, sizeBytes, checksum }: StagedSnapshot,
   start: Pick<SnapshotRecord, 'epoch' | 'logStart' | 'logStartChecksum'>,
 ): SnapshotRecord {
-  return { meta, staging, chunkCount, sizeBytes, checksum: whole, ...start };
-}
-
-function stored({ meta, chunkCount, sizeBytes, checksum: whole }: SnapshotRecord): StoredSnapshot {
-  return { meta, chunkCount, sizeBytes, checksum: whole };
-}
-
-function failureOf(error: unknown, place: string): StorageFailedError {
-  const text = [error, error instanceof Error ? error.cause : undefined]
-    .map((each) => (each instanceof Error ? each.message : ''))
-    .join(' ');
-  const message = /ENOSPC|no space left/i.test(text)
-    ? `The disk under ${place} is full. Free some space and start this member again; what it acknowledged is kept.`
-    : `A write to ${place} failed (${text.trim()}). Nothing is retried on a store that failed; check the disk and start this member again.`;
-  return new StorageFailedError(message, { cause: error });
+  return { meta, staging, chunkCount, sizeBytes, checksum, ...start };
 }

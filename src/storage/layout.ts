@@ -6,14 +6,16 @@ import { StorageDamagedError } from './storage.ts';
 /*
  * What is stored under which key, and how each value shows that it is whole.
  *
- * Every value begins with a format byte and a CRC32C. An entry's CRC continues that of the entry before it, so no entry
- * can be lost, altered or swapped without the chain breaking.
+ * A value is a CRC32C, a format byte and a payload. The CRC covers the key, the format and the payload, so that a value
+ * found under another key is not taken for the one that belongs there. An entry's CRC continues that of the entry before
+ * it: no entry can be lost, altered or swapped without the chain breaking.
  */
 
-/** Raised when older versions could not read the values any more. */
+/** Raised when older versions could not read the values any more. The checksum and this byte stay where they are. */
 export const format = 1;
 
-const prefixBytes = 5;
+const checksumBytes = 4;
+const prefixBytes = checksumBytes + 1;
 const entryHeaderBytes = 17;
 const kinds: readonly EntryKind[] = ['command', 'term-opening', 'membership'];
 
@@ -29,82 +31,100 @@ export const keys = {
   chunk: (staging: number, chunkIndex: number) => `chunk/${hex(staging, 8)}/${hex(chunkIndex, 8)}`,
 };
 
+/** `0` is the character behind `/`: it ends the range of everything that begins with a prefix and a slash. */
+const everythingUnder = (prefix: string): KeyRange => ({ from: `${prefix}/`, before: `${prefix}0` });
+
 export const ranges = {
-  /** `~` sorts behind every character that keys are made of. */
-  peers: { from: 'peer/', before: 'peer/~' } as KeyRange,
-  allEntries: { from: 'entry/', before: 'entry/~' } as KeyRange,
-  allChunks: { from: 'chunk/', before: 'chunk/~' } as KeyRange,
-  /** Everything. */
+  /** Every key that this format knows, and then some. */
   all: { from: '', before: '~' } as KeyRange,
+  peers: everythingUnder('peer'),
+  chunksOf: (staging: number) => everythingUnder(`chunk/${hex(staging, 8)}`),
   entries: (epoch: number, fromIndex: number): KeyRange => ({
+    ...everythingUnder(`entry/${hex(epoch, 8)}`),
     from: keys.entry(epoch, fromIndex),
-    before: `entry/${hex(epoch, 8)}/~`,
   }),
+  /** Of earlier epochs as well. */
   entriesBefore: (epoch: number, beforeIndex: number): KeyRange => ({
-    from: 'entry/',
+    ...everythingUnder('entry'),
     before: keys.entry(epoch, beforeIndex),
   }),
   chunksOutside: (staging: number): readonly KeyRange[] => [
-    { from: 'chunk/', before: `chunk/${hex(staging, 8)}/` },
-    { from: `chunk/${hex(staging, 8)}/~`, before: 'chunk/~' },
+    { ...everythingUnder('chunk'), before: ranges.chunksOf(staging).from },
+    { ...everythingUnder('chunk'), from: ranges.chunksOf(staging).before },
   ],
 };
 
-/** A value with its format and checksum in front. */
-export function sealed(payload: Uint8Array, previousChecksum = 0): Uint8Array {
+/** The value is whole and of a format that this version does not know. */
+export class UnknownFormatError extends Error {
+  override readonly name = 'UnknownFormatError';
+}
+
+/** A value to store under `key`: the payload with its checksum and format in front. */
+export function sealed(key: string, payload: Uint8Array): Uint8Array {
   const value = new Uint8Array(prefixBytes + payload.length);
-  value[0] = format;
   value.set(payload, prefixBytes);
-  new DataView(value.buffer).setUint32(1, checksum(payload, previousChecksum));
+  return seal(key, value, 0);
+}
+
+function seal(key: string, value: Uint8Array, previousChecksum: number): Uint8Array {
+  value[checksumBytes] = format;
+  new DataView(value.buffer, value.byteOffset).setUint32(0, checksumUnder(key, value, previousChecksum));
   return value;
 }
 
+function checksumUnder(key: string, value: Uint8Array, previousChecksum: number): number {
+  return checksum(value.subarray(checksumBytes), checksum(Buffer.from(key), previousChecksum));
+}
+
+/** The checksum that a value says it has. */
 export function checksumOf(value: Uint8Array): number {
-  return new DataView(value.buffer, value.byteOffset).getUint32(1);
+  return new DataView(value.buffer, value.byteOffset).getUint32(0);
 }
 
-/** @throws StorageDamagedError naming `what` */
-export function unsealed(what: string, value: Uint8Array, previousChecksum = 0): Uint8Array {
+/**
+ * The payload of a value found under `key`; `what` names it for people.
+ * @throws StorageDamagedError naming `what`
+ * @throws UnknownFormatError
+ */
+export function unsealed(what: string, key: string, value: Uint8Array, previousChecksum = 0): Uint8Array {
   if (value.length < prefixBytes) throw new StorageDamagedError(`${what} is cut short`);
-  if (value[0] !== format) {
-    throw new StorageDamagedError(
-      `${what} has format ${value[0]}, and this version reads format ${format}; it may have been written by a newer version`,
-    );
+  if (checksumUnder(key, value, previousChecksum) !== checksumOf(value)) {
+    throw new StorageDamagedError(`${what} fails its checksum`);
   }
-  const payload = value.subarray(prefixBytes);
-  if (checksum(payload, previousChecksum) !== checksumOf(value)) {
-    throw new StorageDamagedError(`${what} does not match its checksum`);
+  const found = value[checksumBytes];
+  if (found !== format) {
+    throw new UnknownFormatError(`${what} has format ${found}, and this version reads and writes format ${format}`);
   }
-  return payload;
+  return value.subarray(prefixBytes);
 }
 
-export function sealedJson(content: unknown): Uint8Array {
-  return sealed(Buffer.from(JSON.stringify(content)));
+export function sealedJson(key: string, content: unknown): Uint8Array {
+  return sealed(key, Buffer.from(JSON.stringify(content)));
 }
 
-/** @throws StorageDamagedError naming `what` */
-export function unsealedJson<T>(what: string, value: Uint8Array): T {
-  return JSON.parse(Buffer.from(unsealed(what, value)).toString()) as T;
+/** @throws StorageDamagedError naming `what`; UnknownFormatError */
+export function unsealedJson<T>(what: string, key: string, value: Uint8Array): T {
+  return JSON.parse(Buffer.from(unsealed(what, key, value)).toString()) as T;
 }
 
 /** @param previousChecksum of the entry before it */
-export function sealedEntry({ index, term, kind, data }: Entry, previousChecksum: number): Uint8Array {
-  const payload = new Uint8Array(entryHeaderBytes + data.length);
-  const view = new DataView(payload.buffer);
-  view.setBigUint64(0, BigInt(index));
-  view.setBigUint64(8, BigInt(term));
-  view.setUint8(16, kinds.indexOf(kind));
-  payload.set(data, entryHeaderBytes);
-  return sealed(payload, previousChecksum);
+export function sealedEntry(key: string, { index, term, kind, data }: Entry, previousChecksum: number): Uint8Array {
+  const value = new Uint8Array(prefixBytes + entryHeaderBytes + data.length);
+  const header = new DataView(value.buffer, prefixBytes);
+  header.setBigUint64(0, BigInt(index));
+  header.setBigUint64(8, BigInt(term));
+  header.setUint8(16, kinds.indexOf(kind));
+  value.set(data, prefixBytes + entryHeaderBytes);
+  return seal(key, value, previousChecksum);
 }
 
-/** @throws StorageDamagedError naming the entry */
-export function unsealedEntry(index: number, value: Uint8Array, previousChecksum: number): Entry {
-  const payload = unsealed(`entry ${index}`, value, previousChecksum);
-  const view = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const kind = payload.length >= entryHeaderBytes ? kinds[view.getUint8(16)] : undefined;
-  if (!kind || Number(view.getBigUint64(0)) !== index) {
-    throw new StorageDamagedError(`what is stored as entry ${index} is another entry`);
+/** @throws StorageDamagedError naming the entry; UnknownFormatError */
+export function unsealedEntry(index: number, key: string, value: Uint8Array, previousChecksum: number): Entry {
+  const payload = unsealed(`entry ${index}`, key, value, previousChecksum);
+  const header = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
+  const kind = payload.length >= entryHeaderBytes ? kinds[header.getUint8(16)] : undefined;
+  if (!kind || Number(header.getBigUint64(0)) !== index) {
+    throw new StorageDamagedError(`what is stored as entry ${index} is not that entry`);
   }
-  return { index, term: Number(view.getBigUint64(8)), kind, data: payload.slice(entryHeaderBytes) };
+  return { index, term: Number(header.getBigUint64(8)), kind, data: payload.slice(entryHeaderBytes) };
 }

@@ -1,43 +1,42 @@
-import { mkdir, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
 import { Level } from 'level';
 import type { KeyRange, KeyValueStore, StoreOperation } from './key-value-store.ts';
-import { findLogDamage } from './level-log-check.ts';
+import { checkFiles } from './level-files.ts';
 import { StorageDamagedError, StorageLockedError } from './storage.ts';
+
+type Database = Level<string, Uint8Array>;
 
 /** The LevelDB engine. */
 export class LevelStore implements KeyValueStore {
   readonly backend = 'level';
   readonly place: string;
-  readonly #db: Level<string, Uint8Array>;
+  #opened: Database | null = null;
 
   constructor(directory: string) {
     this.place = directory;
-    this.#db = new Level(directory, { keyEncoding: 'utf8', valueEncoding: 'view' });
   }
 
   async open(): Promise<void> {
     await mkdir(this.place, { recursive: true });
-    await this.#checkLogs();
+    // LevelDB drops damaged records of its log in silence and then deletes that log: it is looked through before LevelDB
+    // touches it. `Level` opens itself as soon as it is made, so it is not made any earlier.
+    await checkFiles(this.place);
+    this.#opened = new Level(this.place, {
+      keyEncoding: 'utf8',
+      valueEncoding: 'view',
+      // Entries are small, and plain blocks are what `level-table-check.ts` can read.
+      compression: false,
+    });
     try {
-      await this.#db.open();
+      await this.#opened.open();
     } catch (error) {
       throw this.#explained(error);
     }
   }
 
-  /** LevelDB drops damaged records of its log in silence, so it is looked through before LevelDB may touch it. */
-  async #checkLogs(): Promise<void> {
-    for (const name of await readdir(this.place)) {
-      if (!name.endsWith('.log')) continue;
-      const offset = findLogDamage(await readFile(join(this.place, name)));
-      if (offset !== null) throw new StorageDamagedError(`the file ${name} is damaged at byte ${offset}`);
-    }
-  }
-
   async get(key: string): Promise<Uint8Array | undefined> {
     try {
-      return await this.#db.get(key);
+      return await this.#database.get(key);
     } catch (error) {
       throw this.#explained(error);
     }
@@ -45,23 +44,28 @@ export class LevelStore implements KeyValueStore {
 
   async *entries({ from, before }: KeyRange): AsyncIterable<readonly [string, Uint8Array]> {
     try {
-      yield* this.#db.iterator({ gte: from, lt: before });
+      yield* this.#database.iterator({ gte: from, lt: before });
     } catch (error) {
       throw this.#explained(error);
     }
   }
 
-  writeSynced(operations: readonly StoreOperation[]): Promise<void> {
+  async writeSynced(operations: readonly StoreOperation[]): Promise<void> {
     // The option is off unless asked for; classic-level then calls fdatasync before it answers.
-    return this.#db.batch([...operations], { sync: true } as object);
+    await this.#database.batch([...operations], { sync: true } as object);
   }
 
-  clear({ from, before }: KeyRange): Promise<void> {
-    return this.#db.clear({ gte: from, lt: before });
+  async clear({ from, before }: KeyRange): Promise<void> {
+    await this.#database.clear({ gte: from, lt: before });
   }
 
-  close(): Promise<void> {
-    return this.#db.close();
+  async close(): Promise<void> {
+    await this.#opened?.close();
+  }
+
+  get #database(): Database {
+    if (!this.#opened) throw new Error(`The store in ${this.place} is not open.`);
+    return this.#opened;
   }
 
   #explained(error: unknown): unknown {

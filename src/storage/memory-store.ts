@@ -4,11 +4,19 @@ import { StorageLockedError } from './storage.ts';
 /** What lasts when a member in memory "restarts": hand the same disk to its next store. Tests reach into it. */
 export class MemoryDisk {
   readonly values = new Map<string, Uint8Array>();
-  locked = false;
+  /** The store that has it open. */
+  owner: MemoryStore | null = null;
   /** The next synced write fails with this, and changes nothing. */
   failNextWrite: Error | null = null;
+  /** While true, clearing does nothing, as if a crash had undone it. */
+  losesClears = false;
   /** Called before each synced write takes effect: a test may let it wait, or never return. */
   beforeWrite: () => Promise<void> = () => Promise.resolve();
+
+  /** The member that has it open is dead: what it still had under way never happens. */
+  crash(): void {
+    this.owner = null;
+  }
 }
 
 /** The engine without a disk: for tests, simulations and throw-away clusters. */
@@ -22,16 +30,16 @@ export class MemoryStore implements KeyValueStore {
   }
 
   async open(): Promise<void> {
-    if (this.#disk.locked) throw new StorageLockedError('Another member uses this memory disk.');
-    this.#disk.locked = true;
+    if (this.#disk.owner) throw new StorageLockedError('Another member uses this memory disk.');
+    this.#disk.owner = this;
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
     return this.#disk.values.get(key);
   }
 
-  async *entries({ from, before }: KeyRange): AsyncIterable<readonly [string, Uint8Array]> {
-    for (const key of [...this.#disk.values.keys()].filter((each) => each >= from && each < before).sort()) {
+  async *entries(range: KeyRange): AsyncIterable<readonly [string, Uint8Array]> {
+    for (const key of this.#keysIn(range).sort()) {
       const value = this.#disk.values.get(key);
       if (value) yield [key, value];
     }
@@ -39,6 +47,7 @@ export class MemoryStore implements KeyValueStore {
 
   async writeSynced(operations: readonly StoreOperation[]): Promise<void> {
     await this.#disk.beforeWrite();
+    this.#ensureOpen();
     const failure = this.#disk.failNextWrite;
     this.#disk.failNextWrite = null;
     if (failure) throw failure;
@@ -48,11 +57,21 @@ export class MemoryStore implements KeyValueStore {
     }
   }
 
-  async clear({ from, before }: KeyRange): Promise<void> {
-    for (const key of [...this.#disk.values.keys()]) if (key >= from && key < before) this.#disk.values.delete(key);
+  async clear(range: KeyRange): Promise<void> {
+    this.#ensureOpen();
+    if (this.#disk.losesClears) return;
+    for (const key of this.#keysIn(range)) this.#disk.values.delete(key);
   }
 
   async close(): Promise<void> {
-    this.#disk.locked = false;
+    if (this.#disk.owner === this) this.#disk.owner = null;
+  }
+
+  #keysIn({ from, before }: KeyRange): string[] {
+    return [...this.#disk.values.keys()].filter((key) => key >= from && key < before);
+  }
+
+  #ensureOpen(): void {
+    if (this.#disk.owner !== this) throw new Error('This memory disk is not open here.');
   }
 }

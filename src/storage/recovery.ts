@@ -3,7 +3,7 @@ import type { Entry, HardState, LogStart, NodeId, SnapshotMeta } from '../raft/t
 import type { KeyValueStore } from './key-value-store.ts';
 import { checksumOf, keys, ranges, unsealed, unsealedEntry, unsealedJson } from './layout.ts';
 import { LogTail } from './log-tail.ts';
-import { type OpenedStorage, StorageDamagedError, type StorageIdentity } from './storage.ts';
+import { type OpenedStorage, StorageDamagedError, type StorageIdentity, type StoredSnapshot } from './storage.ts';
 
 /** The current snapshot and where the log begins: switched together, in one write. */
 export interface SnapshotRecord {
@@ -30,8 +30,10 @@ export interface Recovered {
  * Reads and verifies all that is stored. `null` when there is nothing.
  *
  * The log must be dense from its start, match its chain of checksums, hold the snapshot's position with its term and
- * reach the commit index last written: what was committed here once was acknowledged.
+ * reach the commit index last written. What no check can see is the loss of the very last batches as a whole, beyond
+ * that index: a log that ends early is dense as well. The engine's files are checked for that; see `level-files.ts`.
  * @throws StorageDamagedError naming what is wrong
+ * @throws UnknownFormatError when a newer version wrote this
  */
 export async function recover(store: KeyValueStore): Promise<Recovered | null> {
   const identityValue = await store.get(keys.identity);
@@ -41,12 +43,9 @@ export async function recover(store: KeyValueStore): Promise<Recovered | null> {
     }
     return null;
   }
-  const identity = unsealedJson<StorageIdentity>('the identity', identityValue);
-  const hardState = unsealedJson<HardState>('the hard state', await required(store, keys.hardState, 'the hard state'));
-  const record = unsealedJson<SnapshotRecord>(
-    'the snapshot record',
-    await required(store, keys.snapshot, 'the snapshot record'),
-  );
+  const identity = unsealedJson<StorageIdentity>('the identity', keys.identity, identityValue);
+  const hardState = await required<HardState>(store, keys.hardState, 'the hard state');
+  const record = await required<SnapshotRecord>(store, keys.snapshot, 'the snapshot record');
   await verifyChunks(store, record);
   const { entries, tail } = await readEntries(store, record);
   verifyLog(hardState, record, tail);
@@ -56,37 +55,43 @@ export async function recover(store: KeyValueStore): Promise<Recovered | null> {
     opened: {
       identity,
       restored: { hardState, snapshot: record.meta, logStart: record.logStart, entries },
-      snapshot:
-        record.chunkCount === 0
-          ? null
-          : {
-              meta: record.meta,
-              chunkCount: record.chunkCount,
-              sizeBytes: record.sizeBytes,
-              checksum: record.checksum,
-            },
+      snapshot: storedSnapshot(record),
       peerIncarnations: await readPeers(store),
     },
   };
 }
 
-async function required(store: KeyValueStore, key: string, what: string): Promise<Uint8Array> {
+async function required<T>(store: KeyValueStore, key: string, what: string): Promise<T> {
   const value = await store.get(key);
   if (!value) throw new StorageDamagedError(`${what} is missing`);
-  return value;
+  return unsealedJson<T>(what, key, value);
 }
 
+/** The snapshot that a record tells of; `null` for the empty one, which has no bytes. */
+export function storedSnapshot({ meta, chunkCount, sizeBytes, checksum }: SnapshotRecord): StoredSnapshot | null {
+  return meta.index === 0 ? null : { meta, chunkCount, sizeBytes, checksum };
+}
+
+/** @throws StorageDamagedError when the chunk is missing or not whole */
+export async function readChunk(store: KeyValueStore, record: SnapshotRecord, chunkIndex: number): Promise<Uint8Array> {
+  const what = `chunk ${chunkIndex} of the snapshot at ${record.meta.index}`;
+  const key = keys.chunk(record.staging, chunkIndex);
+  const value = await store.get(key);
+  if (!value) throw new StorageDamagedError(`${what} is missing`);
+  return unsealed(what, key, value);
+}
+
+/** One chunk at a time: a snapshot may be larger than the memory at hand. */
 async function verifyChunks(store: KeyValueStore, record: SnapshotRecord): Promise<void> {
   let whole = 0;
   let sizeBytes = 0;
   for (let chunkIndex = 0; chunkIndex < record.chunkCount; chunkIndex++) {
-    const what = `chunk ${chunkIndex} of the snapshot at ${record.meta.index}`;
-    const chunk = unsealed(what, await required(store, keys.chunk(record.staging, chunkIndex), what));
-    whole = chunkIndex === 0 ? checksum(chunk) : checksum(chunk, whole);
+    const chunk = await readChunk(store, record, chunkIndex);
+    whole = checksum(chunk, whole);
     sizeBytes += chunk.length;
   }
   if (whole !== record.checksum || sizeBytes !== record.sizeBytes) {
-    throw new StorageDamagedError(`the snapshot at ${record.meta.index} does not match its checksum`);
+    throw new StorageDamagedError(`the snapshot at ${record.meta.index} fails its checksum as a whole`);
   }
 }
 
@@ -98,7 +103,7 @@ async function readEntries(store: KeyValueStore, record: SnapshotRecord): Promis
     const index = tail.lastIndex + 1;
     if (key !== keys.entry(record.epoch, index))
       throw new StorageDamagedError(`entry ${index} is missing from the log`);
-    const entry = unsealedEntry(index, value, tail.lastChecksum);
+    const entry = unsealedEntry(index, key, value, tail.lastChecksum);
     if (entry.term < lastTerm) throw new StorageDamagedError(`the term falls from ${lastTerm} at entry ${index}`);
     lastTerm = entry.term;
     tail.push(entry, checksumOf(value));
@@ -128,7 +133,11 @@ function verifyLog(hardState: HardState, { meta }: SnapshotRecord, tail: LogTail
 async function readPeers(store: KeyValueStore): Promise<Map<NodeId, string>> {
   const peers = new Map<NodeId, string>();
   for await (const [key, value] of store.entries(ranges.peers)) {
-    const { peer, incarnation } = unsealedJson<{ peer: NodeId; incarnation: string }>(key, value);
+    const { peer, incarnation } = unsealedJson<{ peer: NodeId; incarnation: string }>(
+      `what is known of the ${key}`,
+      key,
+      value,
+    );
     peers.set(peer, incarnation);
   }
   return peers;
