@@ -56,9 +56,10 @@ describe('the journal of a cluster', () => {
 
   it('believes the greater term where two say that they lead', () => {
     const journal = journalOfThree();
-    journal.observed('node-1', says('node-1', 1), 2_000);
-    expect(texts(journal.observed('node-2', says('node-2', 2), 3_000))).toEqual(['node-2 leads in term 2']);
-    expect(texts(journal.observed('node-1', says('node-1', 1), 3_100))).toEqual([]);
+    journal.observed('node-2', says('node-2', 1), 2_000);
+    expect(texts(journal.observed('node-1', says('node-1', 2), 3_000))).toEqual(['node-1 leads in term 2']);
+    expect(texts(journal.observed('node-2', says('node-2', 1), 3_100))).toEqual([]);
+    expect(texts(journal.observed('node-3', says('node-3', 3), 4_000))).toEqual(['node-3 leads in term 3']);
   });
 
   it('hears nothing from a member whose process is gone', () => {

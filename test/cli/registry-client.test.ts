@@ -118,6 +118,16 @@ describe('the exit code', () => {
     }
   });
 
+  it.each<[string, PreparedAnswer]>([
+    ['a page', { body: '<html>' }],
+    ['a redirection', { status: 302, headers: { location: 'http://elsewhere' }, body: {} }],
+  ])('is 1 for a deregistration that was answered by %s: nothing was deregistered', async (_what, answer) => {
+    const { url } = await member(answer);
+    const { code, out, err } = await run(['deregister', 'a', 'a-1', '--url', url]);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    expect(err).toContain('is not a registry');
+  });
+
   it.each([
     ['--url', 'localhost:8500', '--url (or MANIFEST_URL) must be like http://localhost:8500, not "localhost:8500"'],
     ['--url', 'ftp://host', 'not "ftp://host"'],
