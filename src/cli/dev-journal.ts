@@ -14,7 +14,7 @@ interface MemberView {
   state: 'starting' | 'serving' | 'silent' | 'ended';
   /** The term in which it says it leads and answers reads; `null` when it does not. */
   leadsInTerm: number | null;
-  silentSinceMs: number | null;
+  answeredMs: number;
 }
 
 /** Shorter silences happen on a busy machine and are not worth a line. */
@@ -32,7 +32,7 @@ export class DevJournal {
     this.#startedMs = nowMs;
     this.#leaderlessSinceMs = nowMs;
     this.#members = new Map(
-      memberIds.map((id): [string, MemberView] => [id, { state: 'starting', leadsInTerm: null, silentSinceMs: null }]),
+      memberIds.map((id): [string, MemberView] => [id, { state: 'starting', leadsInTerm: null, answeredMs: nowMs }]),
     );
   }
 
@@ -49,13 +49,13 @@ export class DevJournal {
   observed(id: string, observation: Observation, nowMs: number): readonly JournalLine[] {
     const member = this.#member(id);
     if (member.state === 'ended') return [];
-    const lines = observation.type === 'answer' ? answered(id, member, observation) : silent(id, member, nowMs);
+    const lines = observation.type === 'answer' ? answered(id, member, observation, nowMs) : silent(id, member, nowMs);
     return [...lines, ...this.#judgeLeader(nowMs)];
   }
 
   /** Its process is gone. */
   ended(id: string, how: string, nowMs: number): readonly JournalLine[] {
-    Object.assign(this.#member(id), { state: 'ended', leadsInTerm: null, silentSinceMs: null });
+    Object.assign(this.#member(id), { state: 'ended', leadsInTerm: null });
     return [{ kind: 'bad', text: `${id} ${how}` }, ...this.#judgeLeader(nowMs)];
   }
 
@@ -96,18 +96,18 @@ function answered(
   id: string,
   member: MemberView,
   { status, serves }: Extract<Observation, { type: 'answer' }>,
+  nowMs: number,
 ): readonly JournalLine[] {
   const before = member.state;
   member.state = 'serving';
-  member.silentSinceMs = null;
+  member.answeredMs = nowMs;
   member.leadsInTerm = serves && status.leader === id ? status.term : null;
   return before === 'silent' ? [{ kind: 'good', text: `${id} answers again` }] : [];
 }
 
 function silent(id: string, member: MemberView, nowMs: number): readonly JournalLine[] {
   if (member.state !== 'serving') return [];
-  member.silentSinceMs ??= nowMs;
-  if (nowMs - member.silentSinceMs < worthTellingMs) return [];
+  if (nowMs - member.answeredMs < worthTellingMs) return [];
   member.state = 'silent';
   member.leadsInTerm = null;
   return [{ kind: 'bad', text: `${id} does not answer, though its process is there` }];

@@ -81,8 +81,8 @@ describe('the journal of a cluster', () => {
     expect(texts(journal.observed('node-2', silence, 3_000))).toEqual([]);
     expect(texts(journal.observed('node-2', says('node-1', 1), 4_000))).toEqual([]);
     expect(texts(journal.observed('node-2', silence, 5_000))).toEqual([]);
-    expect(texts(journal.observed('node-2', silence, 6_999))).toEqual([]);
-    expect(texts(journal.observed('node-2', silence, 7_000))).toEqual([
+    expect(texts(journal.observed('node-2', silence, 5_999))).toEqual([]);
+    expect(texts(journal.observed('node-2', silence, 6_000))).toEqual([
       'node-2 does not answer, though its process is there',
     ]);
     expect(texts(journal.observed('node-2', silence, 9_000))).toEqual([]);
@@ -94,7 +94,7 @@ describe('the journal of a cluster', () => {
     journal.observed('node-1', says('node-1', 1), 2_000);
     journal.observed('node-1', silence, 3_000);
     expect(journal.leader).toBe('node-1');
-    expect(texts(journal.observed('node-1', silence, 5_000))).toEqual([
+    expect(texts(journal.observed('node-1', silence, 4_000))).toEqual([
       'node-1 does not answer, though its process is there',
       'no leader',
     ]);
