@@ -34,7 +34,7 @@ export function explainStartFailure(error: unknown, ports: readonly ListeningPor
   if (error instanceof StorageDamagedError) {
     return fail(
       message,
-      'this member does not vote with damaged data. Set the directory aside and let the others bring it back: docs/consistency.md',
+      'this member takes no part with damaged data; the others go on without it. Keep the directory until the cause is known',
     );
   }
   return fail(message, null);

@@ -65,7 +65,7 @@ describe('a start that failed', () => {
     ],
     ['an address of another machine', Object.assign(new Error('listen'), { code: 'EADDRNOTAVAIL' }), '--host'],
     ['data that is in use', new StorageLockedError('The data is locked.'), '--data-dir'],
-    ['data that is damaged', new StorageDamagedError('Entry 7 does not match.'), 'does not vote'],
+    ['data that is damaged', new StorageDamagedError('Entry 7 does not match.'), 'takes no part with damaged data'],
   ])('because of %s says what to do', (_what, error, hint) => {
     const explained = explain(error);
     expect(explained).toBeInstanceOf(CommandError);
