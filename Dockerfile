@@ -2,7 +2,8 @@
 #
 #   docker build -t chora-manifest .
 #
-# Where packages come from a mirror, hand in your package manager's configuration. Only stages that do not ship see it:
+# Where packages come from a mirror, hand in your package manager's configuration. Only stages that do not ship see it, but
+# they stay in this machine's build cache:
 #   docker build --build-arg NPMRC="$(cat ~/.npmrc)" -t chora-manifest .
 
 ARG NODE_IMAGE=node:22-bookworm-slim
@@ -41,6 +42,6 @@ VOLUME /var/lib/manifest
 EXPOSE 8500 8502 8503
 # Alive, not ready: a member that waits for a majority must not be restarted for it.
 HEALTHCHECK --interval=5s --timeout=3s --start-period=20s --retries=3 \
-  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.MANIFEST_REST_PORT ?? 8500}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.MANIFEST_REST_PORT || 8500}/livez`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 ENTRYPOINT ["node", "dist/cli/main.js"]
 CMD ["serve"]

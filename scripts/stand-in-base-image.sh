@@ -1,6 +1,6 @@
 #!/bin/sh
 # Makes an image that can stand in for the Dockerfile's base image where no image can be pulled: a minimal Debian with
-# this machine's own Node.js, npm, trusted certificates and a user named node. For tests only.
+# this machine's own Node.js and npm and a user named node. For tests only.
 #
 #   scripts/stand-in-base-image.sh NAME:TAG
 #
@@ -8,11 +8,15 @@
 set -eu
 image=${1:?give the name of the image to make}
 root=$(mktemp -d)
-trap 'rm -rf "$root"' EXIT
+# One file system: what debootstrap mounted and failed to unmount is not ours to delete.
+trap 'rm -rf --one-file-system "$root"' EXIT
 
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | head -n 1)
 suite=$(. /etc/os-release && echo "$VERSION_CODENAME")
-debootstrap --variant=minbase --include=libstdc++6,ca-certificates "$suite" "$root" "${mirror:-http://deb.debian.org/debian}"
+# Of all sources only the distribution's own: others may carry the same suite name.
+mirror=$(apt-get indextargets --format '$(CODENAME) $(COMPONENT) $(ORIGIN) $(REPO_URI)' 'Created-By: Packages' |
+  awk -v suite="$suite" '$1 == suite && $2 == "main" && ($3 == "Debian" || $3 == "Ubuntu") { print $4; exit }')
+# Without a mirror debootstrap falls back to its own.
+debootstrap --variant=minbase --include=libstdc++6 "$suite" "$root" ${mirror:+"$mirror"}
 
 node=$(readlink -f "$(command -v node)")
 npm=$(dirname "$(dirname "$(readlink -f "$(command -v npm)")")")
@@ -20,14 +24,11 @@ mkdir -p "$root/usr/local/bin" "$root/usr/local/lib/node_modules"
 cp "$node" "$root/usr/local/bin/node"
 cp -R "$npm" "$root/usr/local/lib/node_modules/npm"
 ln -s ../lib/node_modules/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
-# What this machine trusts, so that packages can be fetched through its proxy, if it has one.
-cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 echo 'node:x:1000:1000::/home/node:/bin/sh' >>"$root/etc/passwd"
 echo 'node:x:1000:' >>"$root/etc/group"
 mkdir -p "$root/home/node"
 chown 1000:1000 "$root/home/node"
+rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
 
 tar -C "$root" -c . | docker import \
-  --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' \
-  --change 'ENV NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt' \
-  - "$image"
+  --change 'ENV PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin' - "$image"

@@ -1,109 +1,69 @@
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { homedir, tmpdir } from 'node:os';
+import { randomBytes } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { freePorts } from './cluster.ts';
+import { run } from './docker-commands.ts';
+import { type DockerHost, packageSources, proxyVariables } from './docker-host.ts';
 
-const projectDirectory = fileURLToPath(new URL('../../', import.meta.url));
-const baseImage = 'node:22-bookworm-slim';
-const standInImage = 'manifest-test-base:stand-in';
-
-function succeeds(command: string, ...args: readonly string[]): boolean {
-  return spawnSync(command, args, { stdio: 'ignore', timeout: 60_000 }).status === 0;
-}
-
-function run(command: string, args: readonly string[], env: NodeJS.ProcessEnv = process.env): string {
-  const { status, stdout, stderr } = spawnSync(command, args, {
-    cwd: projectDirectory,
-    env,
-    encoding: 'utf8',
-    timeout: 600_000,
-    maxBuffer: 64 * 1024 * 1024,
-  });
-  if (status === 0) return stdout;
-  throw new Error(
-    `${command} ${args.join(' ')} ended with ${status}:\n${stdout.slice(-2_000)}\n${stderr.slice(-2_000)}`,
-  );
-}
-
-/** Why containers cannot be tried here; `null` when they can. */
-export function whyNoDocker(): string | null {
-  if (!succeeds('docker', 'info')) return 'no Docker Engine answers (docker info fails)';
-  if (!composeCommand()) return 'neither "docker compose" nor "docker-compose" is installed';
-  return null;
-}
-
-function composeCommand(): readonly [string, ...string[]] | null {
-  if (succeeds('docker', 'compose', 'version')) return ['docker', 'compose'];
-  return succeeds('docker-compose', 'version') ? ['docker-compose'] : null;
-}
-
-/** The Dockerfile's base image where it can be had, and otherwise one made of this machine's own parts. */
-function obtainBaseImage(): string {
-  if (succeeds('docker', 'image', 'inspect', baseImage) || succeeds('docker', 'pull', baseImage)) return baseImage;
-  if (!succeeds('docker', 'image', 'inspect', standInImage)) {
-    run(join(projectDirectory, 'scripts/stand-in-base-image.sh'), [standInImage]);
-  }
-  return standInImage;
-}
+type Docker = Extract<DockerHost, { kind: 'docker' }>;
 
 /** The compose file's cluster, under names and ports of its own. */
 export class ComposeCluster {
+  /** REST addresses of node-1, node-2 and node-3. */
   readonly urls: readonly string[];
-  readonly #project = `manifest-test-${process.pid}`;
+  readonly token = randomBytes(8).toString('hex');
+  readonly #project = `manifest-test-${randomBytes(4).toString('hex')}`;
   readonly #directory = mkdtempSync(join(tmpdir(), 'manifest-compose-'));
+  readonly #compose: Docker['compose'];
   readonly #env: NodeJS.ProcessEnv;
-  readonly #compose: readonly [string, ...string[]];
 
-  private constructor(compose: readonly [string, ...string[]], ports: readonly number[], base: string) {
-    this.#compose = compose;
+  private constructor(docker: Docker, ports: readonly number[], npmrc: string) {
     const [rest, grpc] = [ports.slice(0, 3), ports.slice(3)];
     this.urls = rest.map((port) => `http://127.0.0.1:${port}`);
-    const npmrc = join(homedir(), '.npmrc');
+    this.#compose = docker.compose;
     this.#env = {
       ...process.env,
-      MANIFEST_IMAGE: `${this.#project}:latest`,
-      MANIFEST_NODE_IMAGE: base,
-      // Packages come from wherever this machine gets its own.
-      MANIFEST_NPMRC: existsSync(npmrc) ? readFileSync(npmrc, 'utf8') : '',
+      MANIFEST_NODE_IMAGE: docker.baseImage,
+      MANIFEST_NPMRC: npmrc,
+      MANIFEST_AUTH_TOKEN: this.token,
       ...Object.fromEntries(rest.map((port, i) => [`MANIFEST_REST_PORT_${i + 1}`, String(port)])),
       ...Object.fromEntries(grpc.map((port, i) => [`MANIFEST_GRPC_PORT_${i + 1}`, String(port)])),
     };
-    const services = Object.fromEntries([1, 2, 3].map((i) => [`node-${i}`, { build: { network: 'host' } }]));
-    writeFileSync(join(this.#directory, 'override.json'), JSON.stringify({ version: '3.8', services }));
+    // Builds reach packages as this machine does: over its network, through its proxy.
+    const build = { network: 'host', args: Object.fromEntries(proxyVariables().map((name) => [name, null])) };
+    const services = Object.fromEntries([1, 2, 3].map((i) => [`node-${i}`, { build }]));
+    writeFileSync(join(this.#directory, 'override.json'), JSON.stringify({ services }));
   }
 
-  static async create(): Promise<ComposeCluster> {
-    const compose = composeCommand();
-    if (!compose) throw new Error('There is no docker compose.');
-    return new ComposeCluster(compose, await freePorts(6), obtainBaseImage());
+  static async create(docker: Docker): Promise<ComposeCluster> {
+    return new ComposeCluster(docker, await freePorts(6), await packageSources());
   }
 
-  compose(...args: readonly string[]): string {
+  /** Runs a subcommand of compose on this cluster. @returns what it printed */
+  compose(...args: readonly string[]): Promise<string> {
     const [command, ...first] = this.#compose;
     const files = ['-f', 'docker-compose.cluster.yml', '-f', join(this.#directory, 'override.json')];
     return run(command, [...first, '-p', this.#project, ...files, ...args], this.#env);
   }
 
-  containerOf(service: string): string {
-    return this.compose('ps', '-q', service).trim();
+  /** The id of a member's container, running or not. */
+  async containerOf(service: string): Promise<string> {
+    // Asked of the engine: the versions of compose differ in whether they list what is stopped.
+    const labels = [`project=${this.#project}`, `service=${service}`].flatMap((label) => [
+      '--filter',
+      `label=com.docker.compose.${label}`,
+    ]);
+    return (await run('docker', ['ps', '--all', '--quiet', ...labels])).trim();
   }
 
-  /** Health as the image's own check tells it, and who the process runs as. */
-  inspect(service: string): { readonly health: string; readonly user: string } {
-    const format = '{{.State.Health.Status}} {{.Config.User}}';
-    const [health = '', user = ''] = execFileSync('docker', ['inspect', '-f', format, this.containerOf(service)], {
-      encoding: 'utf8',
-    })
-      .trim()
-      .split(' ');
-    return { health, user };
+  /** One fact about a member's container, by a Go template, such as `{{.State.ExitCode}}`. */
+  async inspect(service: string, template: string): Promise<string> {
+    return (await run('docker', ['inspect', '--format', template, await this.containerOf(service)])).trim();
   }
 
-  down(): void {
-    this.compose('down', '-v', '--timeout', '10');
-    spawnSync('docker', ['image', 'rm', `${this.#project}:latest`], { stdio: 'ignore' });
+  async down(): Promise<void> {
+    await this.compose('down', '--volumes', '--rmi', 'local', '--timeout', '10');
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }
