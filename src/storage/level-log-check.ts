@@ -1,9 +1,11 @@
 import { checksum } from '../codec/checksum.ts';
+import { masked } from './level-bytes.ts';
 
 /** LevelDB's log format (its doc/log_format.md): blocks of 32 KiB, records of checksum, length, type and payload. */
 const blockBytes = 32_768;
 const headerBytes = 7;
-const greatestType = 4;
+const recordTypes = { full: 1, first: 2, middle: 3, last: 4 };
+const greatestType = recordTypes.last;
 
 /** A disk writes sectors: what a power cut left unwritten in a file that had grown reads as zeros. */
 const sectorBytes = 512;
@@ -43,6 +45,29 @@ export function findLogDamage(file: Uint8Array): number | null {
   return null;
 }
 
+/** The records of a log file without damage, up to a torn tail; each is joined from its fragments. */
+export function readLogRecords(file: Uint8Array): Uint8Array[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const records: Uint8Array[] = [];
+  let fragments: Uint8Array[] = [];
+  let offset = 0;
+  while (offset < file.length) {
+    const leftInBlock = blockBytes - (offset % blockBytes);
+    if (leftInBlock < headerBytes) {
+      offset += leftInBlock;
+      continue;
+    }
+    const { state, end } = recordAt(view, file, offset);
+    if (state !== 'valid') break;
+    const type = file[offset + 6];
+    if (type === recordTypes.full || type === recordTypes.first) fragments = [];
+    fragments.push(file.subarray(offset + headerBytes, end));
+    if (type === recordTypes.full || type === recordTypes.last) records.push(Buffer.concat(fragments));
+    offset = end;
+  }
+  return records;
+}
+
 function recordAt(view: DataView, file: Uint8Array, offset: number): RecordHere {
   const torn: RecordHere = { state: 'torn', end: offset };
   if (offset + headerBytes > file.length) return torn;
@@ -51,7 +76,11 @@ function recordAt(view: DataView, file: Uint8Array, offset: number): RecordHere 
   const end = offset + headerBytes + payloadBytes;
   const crossesBlock = (offset % blockBytes) + headerBytes + payloadBytes > blockBytes;
   if (type >= 1 && type <= greatestType && !crossesBlock) {
-    if (end > file.length) return torn;
+    // A length altered so that it points past the end of the file looks torn; what is there then matches the checksum.
+    if (end > file.length) {
+      const isWhole = view.getUint32(offset, true) === masked(checksum(file.subarray(offset + 6)));
+      return isWhole ? { state: 'bad', end } : torn;
+    }
     if (view.getUint32(offset, true) === masked(checksum(file.subarray(offset + 6, end))))
       return { state: 'valid', end };
   }
@@ -80,9 +109,4 @@ function anyValidRecordAfter(view: DataView, file: Uint8Array, offset: number): 
     if (view.getUint32(next, true) === masked(checksum(file.subarray(next + 6, end)))) return true;
   }
   return false;
-}
-
-/** LevelDB stores checksums rotated and shifted, so that a checksum of data that holds checksums stays a good one. */
-function masked(checksum: number): number {
-  return ((((checksum >>> 15) | (checksum << 17)) >>> 0) + 0xa282ead8) >>> 0;
 }

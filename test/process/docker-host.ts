@@ -51,12 +51,7 @@ async function withTrustOfThisMachine(baseImage: string): Promise<string> {
   const directory = mkdtempSync(join(tmpdir(), 'manifest-base-'));
   try {
     copyFileSync(certificates, join(directory, 'trusted.crt'));
-    const lines = [
-      'ARG BASE',
-      'FROM $' + '{BASE}',
-      'COPY trusted.crt /etc/',
-      'ENV NODE_EXTRA_CA_CERTS=/etc/trusted.crt',
-    ];
+    const lines = ['ARG BASE', 'FROM $BASE', 'COPY trusted.crt /etc/', 'ENV NODE_EXTRA_CA_CERTS=/etc/trusted.crt'];
     writeFileSync(join(directory, 'Dockerfile'), `${lines.join('\n')}\n`);
     await run('docker', ['build', '-t', trustingImage, '--build-arg', `BASE=${baseImage}`, directory]);
     return trustingImage;

@@ -177,17 +177,6 @@ export function describeTransport(name: string, makeWorld: () => Promise<World>)
         await refusal(a, b, 'a', ['99', String(PROTOCOL_VERSION)]);
       });
 
-      it("messages of a member that bears the receiver's own name", async () => {
-        const a = await members.start('a', { identity: { nodeId: 'b' } });
-        const c = await members.start('c', { identity: { nodeId: 'b' } });
-        a.transport.send('c', numbered(1));
-        await eventually('some report', () => {
-          a.transport.send('c', numbered(1));
-          return c.heard.refusals.length > 0;
-        });
-        expect(c.heard.received).toStrictEqual([]);
-      });
-
       it('until the mistake is mended', async () => {
         const a = await members.start('a');
         const wrong = await members.start('b', { identity: { clusterId: 'cluster-2' } });

@@ -1,4 +1,4 @@
-import { GrpcTransport } from '../../src/transport/grpc-transport.ts';
+import { GrpcTransport, type GrpcTransportOptions } from '../../src/transport/grpc-transport.ts';
 import type { TransportLimits } from '../../src/transport/limits.ts';
 import { freePorts } from '../process/cluster.ts';
 import type { TransportVariant, World } from './world.ts';
@@ -7,7 +7,7 @@ export interface GrpcWorld extends World {
   portOf(address: string): number;
   /** Lets the others look for `address` at this port, whoever listens there. */
   redirect(address: string, port: number): void;
-  grpcTransport(address: string, limits?: Partial<TransportLimits>): GrpcTransport;
+  grpcTransport(address: string, limits?: Partial<TransportLimits>, listenAddress?: string): GrpcTransport;
 }
 
 /** Loopback, with a port for each of `a`, `b` and `c`. */
@@ -17,20 +17,20 @@ export async function grpcWorld(): Promise<GrpcWorld> {
   const ports = new Map(names.map((name, index) => [name, free[index] ?? 0]));
   const sought = new Map(ports);
   const portOf = (address: string) => ports.get(address) ?? 0;
-  const make = (address: string, limits: Partial<TransportLimits>, protocolVersion?: number) =>
+  const make = (address: string, options: Omit<Partial<GrpcTransportOptions>, 'peers'>) =>
     new GrpcTransport({
       listenAddress: `127.0.0.1:${portOf(address)}`,
       peers: new Map(
         [...sought].filter(([name]) => name !== address).map(([name, port]) => [name, `127.0.0.1:${port}`]),
       ),
-      limits,
-      ...(protocolVersion !== undefined && { protocolVersion }),
+      ...options,
     });
   return {
     portOf,
     redirect: (address, port) => sought.set(address, port),
-    grpcTransport: (address, limits = {}) => make(address, limits),
+    grpcTransport: (address, limits = {}, listenAddress = `127.0.0.1:${portOf(address)}`) =>
+      make(address, { limits, listenAddress }),
     transport: (address, { protocolVersion, queue }: TransportVariant = {}) =>
-      make(address, queue ? { queue } : {}, protocolVersion),
+      make(address, { ...(queue && { limits: { queue } }), ...(protocolVersion !== undefined && { protocolVersion }) }),
   };
 }

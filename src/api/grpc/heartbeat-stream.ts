@@ -21,7 +21,10 @@ export function heartbeatStream(context: CallContext, leases: HeartbeatService):
         stream.end();
       },
       (thrown: unknown) => {
-        if (stream.cancelled) return;
+        if (stream.cancelled) {
+          context.metrics?.grpcAnswered(name, grpcStatus.CANCELLED);
+          return;
+        }
         // The library ends a stream with the status that it is destroyed with.
         stream.emit('error', failure(context, name, thrown, requestId));
       },
@@ -31,9 +34,10 @@ export function heartbeatStream(context: CallContext, leases: HeartbeatService):
 
 async function serve(context: CallContext, leases: HeartbeatService, stream: Stream): Promise<void> {
   context.guard(first(stream.metadata, 'authorization'));
-  for await (const request of stream) {
+  // Left open at its end: the status of the call has still to be sent.
+  for await (const request of stream.iterator({ destroyOnReturn: false })) {
     const response = await answer(context, leases, stream, request);
-    if (stream.cancelled) return;
+    if (stream.cancelled) throw new Error('the client went away');
     if (!stream.write(response)) await Promise.race([once(stream, 'drain'), once(stream, 'cancelled')]);
   }
 }
