@@ -1,15 +1,8 @@
 import type { History, Operation } from './history.ts';
+import { involvedIn } from './involved.ts';
 import type { Model } from './model.ts';
-
-/** Bounds of the search, for each key. Past either the answer is `not-decided`, never a guess. */
-export interface SearchLimits {
-  /** Configurations remembered; each takes about 200 bytes. */
-  readonly memoMax: number;
-  /** Steps of the model tried. */
-  readonly stepsMax: number;
-}
-
-export const defaultSearchLimits: SearchLimits = { memoMax: 1_000_000, stepsMax: 20_000_000 };
+import { checkOrderedNumbers } from './ordered-numbers.ts';
+import { defaultSearchLimits, type SearchLimits, search } from './search.ts';
 
 /** Why a history has no order. */
 export interface Violation<Input, Output> {
@@ -20,6 +13,8 @@ export interface Violation<Input, Output> {
   readonly culprit: Operation<Input, Output>;
   /** Operations without whose answers the rest could be ordered, the culprit among them; in order of their calls. */
   readonly involved: History<Input, Output>;
+  /** What the object could have been just before the culprit returned, in words; empty for numbers that went back. */
+  readonly states: readonly string[];
 }
 
 export type Verdict = 'linearizable' | 'not-linearizable' | 'not-decided';
@@ -38,10 +33,42 @@ export interface Judgement<Input, Output> {
   readonly steps: number;
 }
 
+/**
+ * Whether the operations can be put into one order that the model allows, each between its call and its return.
+ * Each key is searched on its own; then numbers that the keys share are compared.
+ */
 export function judge<State, Input, Output>(
-  _history: History<Input, Output>,
-  _model: Model<State, Input, Output>,
-  _limits: Partial<SearchLimits> = {},
+  history: History<Input, Output>,
+  model: Model<State, Input, Output>,
+  limits: Partial<SearchLimits> = {},
 ): Judgement<Input, Output> {
-  throw new Error('not there yet');
+  const bounds = { ...defaultSearchLimits, ...limits };
+  const violations: Violation<Input, Output>[] = [];
+  const undecidedKeys: string[] = [];
+  const parts = model.partition(history);
+  let steps = 0;
+  for (const [key, part] of parts) {
+    const result = search(part, model, key, bounds);
+    steps += result.steps;
+    if (result.verdict === 'not-decided') undecidedKeys.push(key);
+    if (result.verdict !== 'not-linearizable') continue;
+    const { culprit, states } = result;
+    violations.push({
+      key,
+      reason: `no order is left once ${culprit.process} has the answer to "${model.describeInput(culprit.input)}"`,
+      culprit,
+      involved: involvedIn(part, culprit, model, key),
+      states: states.map((state) => model.describeState(state)),
+    });
+  }
+  violations.push(...checkOrderedNumbers(history, model));
+  return {
+    verdict: violations.length > 0 ? 'not-linearizable' : undecidedKeys.length > 0 ? 'not-decided' : 'linearizable',
+    violations,
+    undecidedKeys,
+    keys: parts.size,
+    operations: history.length,
+    unknownOutcomes: history.filter(({ output }) => output === null).length,
+    steps,
+  };
 }
