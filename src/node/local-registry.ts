@@ -1,6 +1,7 @@
 import { encodeCommand } from '../registry/commands.ts';
 import { type ErrorFacts, RegistryError } from '../registry/errors.ts';
 import type { ApplyOutcome, Command, CommandResult, Instance, RenewedLease } from '../registry/machine.ts';
+import { defaultLimit } from '../registry/queries.ts';
 import type {
   DeregistrationResult,
   HeartbeatFailure,
@@ -151,7 +152,8 @@ export class LocalRegistry implements RegistryService {
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
     const staleness = await this.#ready(options);
-    const { instances, total } = this.#host.state().query(query, query.limit ?? 100, query.offset ?? 0);
+    const { limit = defaultLimit, offset = 0, ...filter } = query;
+    const { instances, total } = this.#host.state().query(filter, limit, offset);
     return this.#answer({ instances: instances.map(toRecord), total }, staleness);
   }
 
