@@ -112,8 +112,8 @@ function conditions(query: ListQuery): [string, unknown][] {
 }
 
 function nextPage(request: FastifyRequest, limit: number, offset: number): string {
-  const [path = '', query = ''] = request.url.split('?', 2);
-  const parameters = new URLSearchParams(query);
+  const [path = ''] = request.url.split('?', 1);
+  const parameters = new URLSearchParams(request.url.slice(path.length + 1));
   parameters.set('limit', String(limit));
   parameters.set('offset', String(offset));
   return `${path}?${parameters}`;
