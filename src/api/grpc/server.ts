@@ -3,7 +3,7 @@ import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js
 import { ReflectionService } from '@grpc/reflection';
 import { AdmissionGate } from '../admission.ts';
 import { writeGuard } from '../auth.ts';
-import { completeLimits, type FaceOptions } from '../face.ts';
+import { completeLimits, type FaceLimits, type FaceOptions } from '../face.ts';
 import { clientProtocol, clusterServiceName, registryServiceName, serviceOf } from '../wire/protocol.ts';
 import { type CallContext, tolerant } from './calls.ts';
 import { HealthService } from './health-service.ts';
@@ -11,6 +11,9 @@ import { clusterImplementation, registryImplementation } from './services.ts';
 
 /** Calls of one connection at once; a client with more waits. */
 const maxStreamsPerConnection = 4_096;
+
+/** Up to this many times the limit a message is taken in, to be refused with a reason; above it the library ends the call. */
+const receivedOfLimit = 4;
 
 const keepaliveTimeMs = 30_000;
 const keepaliveTimeoutMs = 10_000;
@@ -41,13 +44,13 @@ export function createGrpcServer(options: FaceOptions): GrpcFace {
     closing: closing.signal,
   };
   const server = new Server({
-    'grpc.max_receive_message_length': limits.heartbeatsBodyBytes,
+    'grpc.max_receive_message_length': receivedOfLimit * limits.heartbeatsBodyBytes,
     'grpc.max_concurrent_streams': maxStreamsPerConnection,
     'grpc.keepalive_time_ms': keepaliveTimeMs,
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
   });
-  server.addService(tolerantService(registryServiceName), registryImplementation(context));
-  server.addService(tolerantService(clusterServiceName), clusterImplementation(context));
+  server.addService(tolerantService(registryServiceName, limits), registryImplementation(context));
+  server.addService(tolerantService(clusterServiceName, limits), clusterImplementation(context));
   const health = new HealthService(options.cluster, options.logger);
   health.addTo(server);
   new ReflectionService(clientProtocol, { services: [registryServiceName, clusterServiceName] }).addToServer(server);
@@ -67,8 +70,14 @@ export function createGrpcServer(options: FaceOptions): GrpcFace {
   };
 }
 
-function tolerantService(fullName: string): ServiceDefinition {
-  return Object.fromEntries(Object.entries(serviceOf(fullName)).map(([name, method]) => [name, tolerant(method)]));
+function tolerantService(fullName: string, { bodyBytes, heartbeatsBodyBytes }: FaceLimits): ServiceDefinition {
+  const batches = new Set(['Heartbeats', 'HeartbeatStream']);
+  return Object.fromEntries(
+    Object.entries(serviceOf(fullName)).map(([name, method]) => [
+      name,
+      tolerant(method, batches.has(name) ? heartbeatsBodyBytes : bodyBytes),
+    ]),
+  );
 }
 
 function bind(server: Server, address: string): Promise<number> {
