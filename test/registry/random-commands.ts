@@ -84,7 +84,11 @@ export class RandomLog {
       name: random.oneOf(names),
       id: random.oneOf(ids),
       version: random.oneOf(['1.0.0', '2.1.0-rc.1+build.5']),
-      interfaces: random.oneOf([{ CLI: 'x' }, { 10: 'ten', 9: 'nine', REST: 'http://h:1' }, { gRPC: 'h:1', MCP: 'ü' }]),
+      interfaces: random.oneOf<Record<string, string>>([
+        { CLI: 'x' },
+        { 10: 'ten', 9: 'nine', REST: 'http://h:1' },
+        { gRPC: 'h:1', MCP: 'ü' },
+      ]),
       metadata: this.#metadata(),
       ttl: {
         heartbeat_interval: 1 + random.integer(3),
