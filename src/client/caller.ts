@@ -23,11 +23,18 @@ export interface CallRules<Response = never> {
   doneAlready?(error: RegistryError): Response | null;
 }
 
+export interface ClientCallOptions extends CallOptions {
+  /** Ends the call; it fails with the signal's reason then. A write that was sent may have happened all the same. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Carries calls to one member after another until one answers. */
 export class Caller {
   readonly #endpoints: Endpoints;
   readonly #authToken: string | null;
   readonly #timeoutMs: number;
+  /** One for each call under way, to end it by. */
+  readonly #underWay = new Set<AbortController>();
   #closed = false;
 
   constructor(addresses: readonly string[], authToken: string | null, timeoutMs = defaultTimeoutMs) {
@@ -36,28 +43,56 @@ export class Caller {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** Ends the calls under way, as if no member had answered them, and refuses others. */
   close(): void {
     this.#closed = true;
+    for (const stop of this.#underWay) stop.abort();
     this.#endpoints.close();
   }
 
-  /** @throws RegistryError the registry's own, or `service_unavailable` or `outcome_unknown` where none answered */
+  /**
+   * @throws RegistryError the registry's own, or `service_unavailable` or `outcome_unknown` where none answered
+   * @throws the reason of `options.signal`, once that is aborted
+   */
   async call<Request, Response>(
+    method: MethodDefinition<Request, Response>,
+    request: Request,
+    options: ClientCallOptions,
+    rules: CallRules<Response>,
+  ): Promise<Response> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    signal?.addEventListener('abort', abort);
+    this.#underWay.add(stop);
+    try {
+      return await this.#attempts(method, request, options, rules, stop.signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      this.#underWay.delete(stop);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #attempts<Request, Response>(
     method: MethodDefinition<Request, Response>,
     request: Request,
     options: CallOptions,
     rules: CallRules<Response>,
+    stop: AbortSignal,
   ): Promise<Response> {
     const deadlineMs = performance.now() + (options.timeoutMs ?? this.#timeoutMs);
     const metadata = this.#metadata(options);
     let mayHaveHappened = false;
     let last: AttemptFailure | null = null;
     for (let attempt = 0; attempt < maxRounds * this.#endpoints.count; attempt++) {
-      if (!(await this.#waitTurn(attempt, deadlineMs))) break;
-      if (this.#closed) throw new RegistryError('service_unavailable', 'This client is closed.');
+      if (!(await this.#waitTurn(attempt, deadlineMs, stop)) || this.#closed) break;
       const { address, client } = this.#endpoints.current();
       try {
-        return await unary(client, method, request, metadata, this.#attemptMs(deadlineMs));
+        return await unary(client, method, request, metadata, this.#attemptMs(deadlineMs), stop);
       } catch (thrown) {
         last = readFailure(thrown as ServiceError, address);
       }
@@ -67,18 +102,21 @@ export class Caller {
       mayHaveHappened ||= last.mayHaveHappened;
       this.#endpoints.leave(address);
     }
+    if (this.#closed && !(rules.writes && mayHaveHappened)) {
+      throw new RegistryError('service_unavailable', 'This client is closed.');
+    }
     throw verdict(last, rules.writes && mayHaveHappened);
   }
 
-  /** Before a new round there is a pause. @returns false when the time is over */
-  async #waitTurn(attempt: number, deadlineMs: number): Promise<boolean> {
+  /** Before a new round there is a pause. @returns false when the time is over, or the call stopped */
+  async #waitTurn(attempt: number, deadlineMs: number, stop: AbortSignal): Promise<boolean> {
+    if (stop.aborted) return false;
     const leftMs = deadlineMs - performance.now();
     const round = Math.floor(attempt / this.#endpoints.count);
     if (round === 0 || attempt % this.#endpoints.count !== 0) return leftMs > 0;
     const waitMs = firstWaitMs * 2 ** (round - 1) * (0.5 + Math.random() / 2);
     if (waitMs >= leftMs) return false;
-    await sleep(waitMs);
-    return true;
+    return sleep(waitMs, true, { signal: stop }).catch(() => false);
   }
 
   #attemptMs(deadlineMs: number): number {
@@ -101,9 +139,10 @@ function unary<Request, Response>(
   request: Request,
   metadata: Metadata,
   timeoutMs: number,
+  stop: AbortSignal,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
+    const call = client.makeUnaryRequest(
       path,
       requestSerialize,
       responseDeserialize,
@@ -111,11 +150,14 @@ function unary<Request, Response>(
       metadata,
       { deadline: Date.now() + timeoutMs },
       (error, response) => {
+        stop.removeEventListener('abort', cancel);
         if (error) reject(error);
         else if (response === undefined) reject(new Error('The call ended without an answer.'));
         else resolve(response);
       },
     );
+    const cancel = () => call.cancel();
+    stop.addEventListener('abort', cancel);
   });
 }
 

@@ -30,7 +30,6 @@ import type {
   RegistrationResult,
 } from '../registry/records.ts';
 import type {
-  CallOptions,
   ClusterService,
   ClusterStatus,
   HealthReport,
@@ -43,7 +42,7 @@ import type {
   StatusOptions,
 } from '../registry/service.ts';
 import { parseDeregistrationTarget, parseHeartbeatTarget, parseRegistrationBody } from '../registry/validation.ts';
-import { Caller, type CallRules } from './caller.ts';
+import { Caller, type CallRules, type ClientCallOptions } from './caller.ts';
 
 export interface GrpcClientOptions {
   /** gRPC addresses of the members, `host:port` each. Several, and a call goes on to the next when one does not answer. */
@@ -69,7 +68,8 @@ const read: CallRules = { writes: false };
 const write: CallRules = { writes: true };
 
 /**
- * The registry over gRPC, with the interface that a member offers from the inside. Every failure is a `RegistryError`.
+ * The registry over gRPC, with the interface that a member offers from the inside. Every failure is a `RegistryError`, but
+ * for a call that is ended by its `AbortSignal`: that fails with the signal's reason.
  *
  * A call that a member cannot answer goes on to the next member, in rounds with growing waits, until its time is over.
  * All of its calls are safe to repeat: a registration has its id before it leaves.
@@ -82,7 +82,7 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     this.#caller = new Caller(options.endpoints, options.authToken ?? null, options.timeoutMs);
   }
 
-  async register(input: unknown, options: CallOptions = {}): Promise<RegistrationResult> {
+  async register(input: unknown, options: ClientCallOptions = {}): Promise<RegistrationResult> {
     const body = parseRegistrationBody(input);
     const id = body.id ?? `${body.name}-${randomBytes(4).toString('hex')}`;
     const result = await this.#call(method.register, toRegisterRequest({ ...body, id }), options, write);
@@ -100,13 +100,13 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     };
   }
 
-  async heartbeat(target: unknown, options: CallOptions = {}): Promise<HeartbeatResult> {
+  async heartbeat(target: unknown, options: ClientCallOptions = {}): Promise<HeartbeatResult> {
     const result = await this.#call(method.heartbeat, parseHeartbeatTarget(target), options, write);
     const { status, last_heartbeat, ttl_remaining } = result;
     return { status, last_heartbeat, lease_renewed: true, ttl_remaining };
   }
 
-  async heartbeats(targets: readonly unknown[], options: CallOptions = {}): Promise<HeartbeatsResult> {
+  async heartbeats(targets: readonly unknown[], options: ClientCallOptions = {}): Promise<HeartbeatsResult> {
     const instances = targets.map(parseBatchMember);
     const { renewed, failed } = await this.#call(method.heartbeats, { instances }, options, write);
     return {
@@ -115,7 +115,7 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     };
   }
 
-  async deregister(input: unknown, options: CallOptions = {}): Promise<DeregistrationResult> {
+  async deregister(input: unknown, options: ClientCallOptions = {}): Promise<DeregistrationResult> {
     const target = parseDeregistrationTarget(input);
     const rules: CallRules<DeregistrationResult> = {
       writes: true,
@@ -128,24 +128,24 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
   async getInstances(
     name: string,
     filter: InstanceFilter,
-    options: ReadOptions = {},
+    options: ReadOptions & ClientCallOptions = {},
   ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
     const request = toGetServiceRequest(name, filter, options);
     const answer = fromInstancesResponse(await this.#call(method.getService, request, options, read));
     return { ...answer, value: answer.value.instances };
   }
 
-  async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
+  async list(query: ListQuery, options: ReadOptions & ClientCallOptions = {}): Promise<ReadAnswer<InstancePage>> {
     const request = toListServicesRequest(query, options);
     return fromInstancesResponse(await this.#call(method.listServices, request, options, read));
   }
 
-  async status(options: StatusOptions = {}): Promise<ClusterStatus> {
+  async status(options: StatusOptions & ClientCallOptions = {}): Promise<ClusterStatus> {
     const request = options.stateHash === undefined ? {} : { state_hash: options.stateHash };
     return fromStatusResponse(await this.#call(method.status, request, options, read));
   }
 
-  async health(options: CallOptions = {}): Promise<HealthReport> {
+  async health(options: ClientCallOptions = {}): Promise<HealthReport> {
     return fromHealthResponse(await this.#call(method.health, {}, options, read));
   }
 
@@ -157,7 +157,7 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
   #call<Request, Response>(
     definition: MethodDefinition<Request, Response>,
     request: Request,
-    options: CallOptions,
+    options: ClientCallOptions,
     rules: CallRules<Response>,
   ): Promise<Response> {
     return this.#caller.call(definition, request, options, rules);

@@ -31,4 +31,5 @@ export type {
   RegistryService,
   StatusOptions,
 } from '../registry/service.ts';
+export type { ClientCallOptions } from './caller.ts';
 export { type GrpcClientOptions, ManifestGrpcClient } from './grpc-client.ts';
