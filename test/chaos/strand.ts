@@ -11,13 +11,17 @@ const avoidMs = 500;
 const restMs = { least: 5, most: 30 };
 const backOffMs = { least: 100, most: 300 };
 
-/** One client: one request at a time, to any member, on instances that it shares with the others. */
+/** Of its requests, this share is about an instance of its own: what a reader must find there is always certain. */
+const ownShare = 0.3;
+
+/** One client: one request at a time, to any member, most of them on instances that it shares with the others. */
 export class Strand {
   readonly #name: string;
   readonly #face: Face;
   readonly #traffic: Traffic;
   readonly #random: SimulatedRandom;
   readonly #avoidedUntilMs: number[];
+  #own: Key | null = null;
   #isRunning = true;
   #finished: Promise<void> = Promise.resolve();
 
@@ -41,7 +45,7 @@ export class Strand {
 
   async #run(): Promise<void> {
     while (this.#isRunning) {
-      const key = this.#traffic.keys.take(this.#random);
+      const key = this.#random.chance(ownShare) ? this.#ownKey() : this.#traffic.keys.take(this.#random);
       const member = this.#pickMember();
       const outcome = await this.#traffic.perform(this.#name, this.#face, member, this.#nextInput(key), key);
       const wasAnswered = outcome.type === 'answered';
@@ -49,6 +53,12 @@ export class Strand {
       const { least, most } = wasAnswered ? restMs : backOffMs;
       await new Promise((resolve) => setTimeout(resolve, this.#random.between(least, most)));
     }
+  }
+
+  #ownKey(): Key {
+    if (!this.#own || this.#own.isSpent) this.#own = this.#traffic.keys.fresh();
+    this.#own.used();
+    return this.#own;
   }
 
   #pickMember(): number {
