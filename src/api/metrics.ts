@@ -8,6 +8,9 @@ import { SuccessWindow } from './success-window.ts';
 /** Values that are read when somebody asks, by metric name without the prefix. */
 export type GaugeReader = () => Readonly<Record<string, number>>;
 
+/** A scrape waits for about ten seconds, and is to have the other metrics in time when no member answers. */
+const healthTimeoutMs = 2_000;
+
 /** Everything that `GET /v1/metrics` shows, in a registry of its own. */
 export class PrometheusMetrics implements MemberMetrics, ApiMetrics {
   readonly #registry = new Registry();
@@ -117,7 +120,7 @@ export class PrometheusMetrics implements MemberMetrics, ApiMetrics {
       registers: [this.#registry],
       async collect() {
         gauge.reset();
-        const health = await cluster.health().catch(nothingWhenUnavailable);
+        const health = await cluster.health({ timeoutMs: healthTimeoutMs }).catch(nothingWhenUnavailable);
         if (!health) return;
         gauge.set({ status: 'up' }, health.services_healthy);
         gauge.set({ status: 'unhealthy' }, health.services_unhealthy);
