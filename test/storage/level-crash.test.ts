@@ -101,10 +101,10 @@ function newestLog(place: string): string {
   return join(place, log);
 }
 
-describe('trap 33: a member that is killed again and again', () => {
+describe('trap 33: a member that is killed again and again', { timeout: 120_000 }, () => {
   test('while it opens its data, writes, replaces entries and takes snapshots, opens again with all that was acknowledged', async () => {
     let acknowledged = nothing;
-    for (let round = 0; round < 18; round++) {
+    for (let round = 0; round < 12; round++) {
       const writesBeforeTheEnd = [0, 1, 7, 23, 40, 70][round % 6] ?? 0;
       acknowledged = await killedWhen(acknowledged, ({ at }, writes) =>
         writesBeforeTheEnd === 0 ? at === 'opening' : writes >= writesBeforeTheEnd,
@@ -112,10 +112,10 @@ describe('trap 33: a member that is killed again and again', () => {
       acknowledged = await verified(acknowledged);
     }
     // It was killed while LevelDB changed logs, wrote tables and merged them, or this says little.
-    expect(acknowledged.term).toBeGreaterThan(350);
+    expect(acknowledged.term).toBeGreaterThan(250);
     const newest = Math.max(...readdirSync(directory).map((name) => Number.parseInt(name, 10) || 0));
-    expect(newest).toBeGreaterThan(100);
-  }, 120_000);
+    expect(newest).toBeGreaterThan(40);
+  });
 
   test('keeps others out of its directory while it lives, and its death frees it', async () => {
     let refusal: unknown;
@@ -162,7 +162,7 @@ describe('trap 33: a member that is killed again and again', () => {
     expect(refusals).toBeGreaterThan(8);
     expect(terms).toStrictEqual(terms.toSorted((a, b) => a - b));
     expect(new Set(terms).size).toBeGreaterThan(6);
-  }, 60_000);
+  });
 });
 
 /** What the directory holds now. */

@@ -40,7 +40,7 @@ const textIn = (name: string) => readFileSync(join(directory, name)).toString('l
 describe.each([
   ['plain', false],
   ['compressed with snappy', true],
-])('a directory with tables that are %s', (_, compression) => {
+])('a directory with tables that are %s', { timeout: 60_000 }, (_, compression) => {
   test('is healthy, and a flipped bit anywhere in a table is found', async () => {
     await fill(compression);
     await checkFiles(directory);
@@ -73,6 +73,20 @@ describe('what a crash leaves', () => {
     const database = new Level<string, string>(directory, { compression: false });
     expect(await database.get('a key with a long beginning/000040')).toContain('2 and 40 and');
     await database.close();
+  });
+
+  test('is no damage: an unfinished record, and behind it the empty log of a start that died before it was done', async () => {
+    const database = new Level<string, string>(directory, { compression: false });
+    await database.put('kept', '1');
+    await database.put('unfinished', '2');
+    await database.close();
+    const [log = ''] = namesLike(/\.log$/);
+    writeFileSync(join(directory, log), readFileSync(join(directory, log)).subarray(0, -1));
+    writeFileSync(join(directory, '000900.log'), '');
+    await checkFiles(directory);
+    const next = new Level<string, string>(directory, { compression: false });
+    expect(await next.keys().all()).toStrictEqual(['kept']);
+    await next.close();
   });
 
   test('is no damage: a new database of which CURRENT was not yet written', async () => {

@@ -48,8 +48,9 @@ async function fill(storage: DurableStorage, from: number, payloadBytes: number)
   }
 }
 
-test.for([500_000, 40_000, 3_000])(
+test.for([500_000, 40_000, 8_000])(
   'a disk that fills up with entries of %d bytes fails a write, and opens with all that was acknowledged once there is space',
+  { timeout: 60_000 },
   async (payloadBytes, context) => {
     let place: string;
     try {
