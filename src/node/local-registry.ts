@@ -9,6 +9,7 @@ import type {
   HeartbeatTarget,
   InstanceRecord,
   RegistrationResult,
+  WatchEvent,
 } from '../registry/records.ts';
 import type { RegistryState } from '../registry/registry-state.ts';
 import type {
@@ -20,6 +21,8 @@ import type {
   ReadAnswer,
   ReadOptions,
   RegistryService,
+  WatchOptions,
+  WatchQuery,
 } from '../registry/service.ts';
 import {
   parseDeregistrationTarget,
@@ -28,9 +31,11 @@ import {
   type TtlPolicy,
 } from '../registry/validation.ts';
 import { formatTimestamp, toRecord } from '../registry/views.ts';
-import type { Random } from './environment.ts';
+import type { Clock, Random } from './environment.ts';
 import { HeartbeatGatherer } from './heartbeat-gatherer.ts';
 import type { ReadGate } from './read-gate.ts';
+import type { WatchHub } from './watch-hub.ts';
+import { Watching } from './watching.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** A heartbeat looks its lease up again when it was replaced on the way; more often than this it has lost a race for good. */
@@ -58,6 +63,7 @@ export class LocalRegistry implements RegistryService {
   readonly #reads: ReadGate;
   readonly #random: Random;
   readonly #heartbeats: HeartbeatGatherer;
+  readonly #watching: Watching;
   readonly #bootId: string;
   #requests = 0;
 
@@ -66,6 +72,8 @@ export class LocalRegistry implements RegistryService {
     settings: LocalRegistrySettings,
     writes: WriteQueue,
     reads: ReadGate,
+    watches: WatchHub,
+    clock: Clock,
     random: Random,
   ) {
     this.#host = host;
@@ -74,6 +82,13 @@ export class LocalRegistry implements RegistryService {
     this.#reads = reads;
     this.#random = random;
     this.#bootId = random.hex(16);
+    const levelAgeMs = () => (reads.levelAtMs === null ? null : host.nowMs() - reads.levelAtMs);
+    this.#watching = new Watching(
+      { state: () => host.state(), ready: (options) => this.#ready(options), levelAgeMs },
+      watches,
+      clock,
+      random,
+    );
     this.#heartbeats = new HeartbeatGatherer(
       (command) => this.#submit(command, 'heartbeats', settings.requestTimeoutMs),
       () => host.wake(),
@@ -144,13 +159,14 @@ export class LocalRegistry implements RegistryService {
     filter: InstanceFilter,
     options: ReadOptions = {},
   ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
-    const staleness = await this.#ready(options);
+    const staleness = await this.#readyToAnswer({ ...filter, service: name }, options);
     const state = this.#host.state();
     return this.#answer(state.instancesOf(name, filter).map(toRecord), staleness);
   }
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
-    const staleness = await this.#ready(options);
+    const { limit: _limit, offset: _offset, ...filter } = query;
+    const staleness = await this.#readyToAnswer(filter, options);
     const { instances, total } = this.#host.state().query(query, query.limit ?? 100, query.offset ?? 0);
     return this.#answer({ instances: instances.map(toRecord), total }, staleness);
   }
@@ -203,6 +219,18 @@ export class LocalRegistry implements RegistryService {
       'service_not_found',
       `No instance '${id}' of service '${name}' is registered. Register it first.`,
     );
+  }
+
+  watch(query: WatchQuery, options: WatchOptions = {}): AsyncIterable<WatchEvent> {
+    return this.#watching.watch(query, options);
+  }
+
+  /** As `#ready`, after the hold if there is one. */
+  async #readyToAnswer(filter: InstanceFilter, options: ReadOptions): Promise<number | null> {
+    const staleness = await this.#ready(options);
+    if (!options.hold) return staleness;
+    await this.#watching.hold(filter, options.hold);
+    return this.#ready(options);
   }
 
   /** Waits until this member may answer. @returns the answer's greatest age in milliseconds, `null` when linearizable */

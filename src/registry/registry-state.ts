@@ -213,7 +213,12 @@ export class RegistryState {
     };
     this.#catalog.add(instance);
     this.#graveyard.clear(name, id);
-    this.#events.push({ type: before ? 'updated' : 'registered', revision: this.#revision, instance });
+    this.#events.push({
+      type: before ? 'updated' : 'registered',
+      revision: this.#revision,
+      instance,
+      previous: before ?? null,
+    });
     return {
       type: 'registered',
       result: {
@@ -302,7 +307,7 @@ export class RegistryState {
   #changeStatus(before: Instance, after: Instance): void {
     const instance: Instance = { ...after, revision: ++this.#revision };
     this.#catalog.replace(before, instance);
-    this.#events.push({ type: 'status', revision: this.#revision, instance });
+    this.#events.push({ type: 'status', revision: this.#revision, instance, previous: before });
   }
 
   #remove(instance: Instance, cause: Tombstone['cause']): void {
@@ -316,7 +321,7 @@ export class RegistryState {
       atWallMs: this.#wallMs,
       atLeaseMs: this.#leaseMs,
     });
-    this.#events.push({ type: cause, revision: ++this.#revision, instance });
+    this.#events.push({ type: cause, revision: ++this.#revision, instance, previous: instance });
   }
 }
 

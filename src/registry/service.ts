@@ -5,6 +5,7 @@ import type {
   InstanceRecord,
   QueryableStatus,
   RegistrationResult,
+  WatchEvent,
 } from './records.ts';
 
 export type Consistency = 'linearizable' | 'stale';
@@ -18,8 +19,17 @@ export interface CallOptions {
   readonly authToken?: string | undefined;
 }
 
+/** Holds a read's answer until something that it shows has changed after a revision, or the wait is over. */
+export interface Hold {
+  readonly after: number;
+  readonly waitMs: number;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface ReadOptions extends CallOptions {
   readonly consistency?: Consistency | undefined;
+  readonly hold?: Hold | undefined;
 }
 
 /** Conditions that an instance meets all of. Validated by `parseListQuery`. */
@@ -32,12 +42,27 @@ export interface InstanceFilter {
   readonly instance_id?: string | undefined;
   /** Prefix of the service name. */
   readonly name?: string | undefined;
+  /** The whole service name. */
+  readonly service?: string | undefined;
 }
 
 export interface ListQuery extends InstanceFilter {
   /** 1 to 1000, 100 by default. */
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
+}
+
+/** What to watch, and from where. Validated by `parseWatchQuery`. */
+export interface WatchQuery extends InstanceFilter {
+  /** Deliver what happened after this revision; absent: what happens from now on. */
+  readonly from?: number | undefined;
+  /** Deliver the present state first, then `synced`. Ignored when `from` is given. */
+  readonly initial?: boolean | undefined;
+}
+
+export interface WatchOptions extends ReadOptions {
+  /** Ends the watch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a read found, and how it may be trusted. */
@@ -73,6 +98,12 @@ export interface RegistryService {
   ): Promise<ReadAnswer<readonly InstanceRecord[]>>;
   /** All services' instances, by name and id. */
   list(query: ListQuery, options?: ReadOptions): Promise<ReadAnswer<InstancePage>>;
+  /**
+   * Changes of the instances that match, in the order of their revisions, without a gap and without repeats. It begins
+   * with `progress`, or with the state asked for, at a revision that is linearizable unless `stale` was asked for; it
+   * ends when `signal` says so, and throws where this member cannot go on: a watcher then resumes, here or elsewhere.
+   */
+  watch(query: WatchQuery, options?: WatchOptions): AsyncIterable<WatchEvent>;
 }
 
 export interface MemberStatus {
