@@ -21,7 +21,8 @@ export interface GrpcFaceUnderTest {
   readonly address: string;
   readonly fake: FakeRegistry;
   readonly metrics: PrometheusMetrics;
-  close(): Promise<void>;
+  /** @param graceMs for what is under way; little when absent */
+  close(graceMs?: number): Promise<void>;
 }
 
 const silent = pino({ level: 'silent' });
@@ -35,7 +36,7 @@ export async function startGrpc(settings: FaceSettings = {}, fake = new FakeRegi
   const metrics = new PrometheusMetrics();
   const grpc = createGrpcServer(optionsFor(fake, metrics, settings));
   const port = await grpc.listen('127.0.0.1:0');
-  return { address: `127.0.0.1:${port}`, fake, metrics, close: () => grpc.close(100) };
+  return { address: `127.0.0.1:${port}`, fake, metrics, close: (graceMs = 100) => grpc.close(graceMs) };
 }
 
 /** The gateway inside a member. */

@@ -42,6 +42,9 @@ export class FakeRegistry implements RegistryService, ClusterService {
   healthReason: string | null = null;
   /** Calls wait for it before they do anything. */
   gate: Promise<void> = Promise.resolve();
+  heartbeatBatches = 0;
+  /** Calls that wait for it. */
+  waiting = 0;
   /** Done before a deregistration is refused or carried out; may throw. */
   afterDeregistration: () => void = () => {};
   #revision = 0;
@@ -97,6 +100,7 @@ export class FakeRegistry implements RegistryService, ClusterService {
 
   async heartbeats(inputs: readonly unknown[], options: CallOptions = {}): Promise<HeartbeatsResult> {
     await this.#enter(options);
+    this.heartbeatBatches++;
     const targets = inputs.map(parseBatchMember);
     const failed: HeartbeatFailure[] = [];
     for (const target of targets) {
@@ -232,7 +236,9 @@ export class FakeRegistry implements RegistryService, ClusterService {
 
   async #enter(options: CallOptions): Promise<void> {
     this.seen.push(options);
+    this.waiting++;
     await this.gate;
+    this.waiting--;
     if (this.failure) throw this.failure;
   }
 

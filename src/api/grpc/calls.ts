@@ -15,6 +15,8 @@ export interface CallContext extends FaceOptions {
   readonly gate: AdmissionGate;
   /** Throws `unauthorized` unless the header allows to write. */
   readonly guard: (authorization: string | undefined) => void;
+  /** Aborted when the server begins to stop: streams end then. */
+  readonly closing: AbortSignal;
 }
 
 export interface CallRules {

@@ -1,5 +1,5 @@
-import { once } from 'node:events';
 import { status as grpcStatus, type ServerDuplexStream } from '@grpc/grpc-js';
+import { RegistryError } from '../../registry/errors.ts';
 import { asRegistryError } from '../error-table.ts';
 import { parseHeartbeatBatch } from '../heartbeat-batch.ts';
 import type { HeartbeatService } from '../heartbeat-counting.ts';
@@ -15,31 +15,73 @@ type Stream = ServerDuplexStream<HeartbeatsRequest | Undecodable, HeartbeatsResp
 export function heartbeatStream(context: CallContext, leases: HeartbeatService): (stream: Stream) => void {
   return (stream) => {
     const { requestId = '' } = callOptionsOf(stream.metadata, Number.POSITIVE_INFINITY, false);
-    serve(context, leases, stream).then(
-      () => {
+    let isOver = false;
+    let isIdle = true;
+    /** Counts the stream and sends its status, once. @param thrown `null` when the client ended it */
+    const end = (thrown: unknown) => {
+      if (isOver) return;
+      isOver = true;
+      context.closing.removeEventListener('abort', endIfIdle);
+      if (stream.cancelled) context.metrics?.grpcAnswered(name, statusOfGone(stream));
+      else if (thrown === null) {
         context.metrics?.grpcAnswered(name, grpcStatus.OK);
         stream.end();
-      },
-      (thrown: unknown) => {
-        if (stream.cancelled) {
-          context.metrics?.grpcAnswered(name, grpcStatus.CANCELLED);
-          return;
-        }
-        // The library ends a stream with the status that it is destroyed with.
+      } else {
+        // The library takes the status of a stream from its error event.
         stream.emit('error', failure(context, name, thrown, requestId));
-      },
-    );
+      }
+    };
+    const endIfIdle = () => {
+      if (isIdle) end(stopping());
+    };
+    const serve = async () => {
+      context.guard(first(stream.metadata, 'authorization'));
+      // Left open at its end: the status of the call has still to be sent.
+      for await (const request of stream.iterator({ destroyOnReturn: false })) {
+        isIdle = false;
+        const response = await answer(context, leases, stream, request);
+        // A stream that is over takes nothing, and never says that it took it.
+        if (stream.cancelled) return;
+        if (!stream.write(response)) await roomAgain(stream);
+        if (context.closing.aborted) throw stopping();
+        isIdle = true;
+      }
+      await packetRead();
+    };
+    context.closing.addEventListener('abort', endIfIdle);
+    serve().then(() => end(null), end);
   };
 }
 
-async function serve(context: CallContext, leases: HeartbeatService, stream: Stream): Promise<void> {
-  context.guard(first(stream.metadata, 'authorization'));
-  // Left open at its end: the status of the call has still to be sent.
-  for await (const request of stream.iterator({ destroyOnReturn: false })) {
-    const response = await answer(context, leases, stream, request);
-    if (stream.cancelled) throw new Error('the client went away');
-    if (!stream.write(response)) await Promise.race([once(stream, 'drain'), once(stream, 'cancelled')]);
-  }
+/** A stream has no end of its own: a member that stops ends it, so that its client goes on with another one. */
+function stopping(): RegistryError {
+  return new RegistryError('service_unavailable', 'This member stops. Go on with another one.', {
+    retryAfterSeconds: 1,
+  });
+}
+
+/** Waits for the stream to take more, or to be over. */
+function roomAgain(stream: Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('drain', done).off('close', done);
+      resolve();
+    };
+    stream.on('drain', done).on('close', done);
+  });
+}
+
+/**
+ * A client that resets its stream ends it in the same breath, if it is made of Node, and the end arrives first. Both are
+ * frames of one packet, as a rule: when all of it has been read, the stream says whether it was cancelled.
+ */
+function packetRead(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+/** A call whose time is over is cancelled, too: the library has answered it by itself. */
+function statusOfGone(stream: Stream): grpcStatus {
+  return Number(stream.getDeadline()) <= Date.now() ? grpcStatus.DEADLINE_EXCEEDED : grpcStatus.CANCELLED;
 }
 
 async function answer(
@@ -60,7 +102,10 @@ async function answer(
     }
   } catch (thrown) {
     const error = asRegistryError(thrown);
-    if (error.code === 'internal_error') context.logger.error({ err: thrown }, 'a batch of heartbeats failed inside');
-    return { renewed: 0, failed: [], error: toErrorDetail(error, options.requestId ?? '') };
+    const { requestId = '' } = options;
+    if (error.code === 'internal_error') {
+      context.logger.error({ err: thrown, requestId }, 'a batch of heartbeats failed inside');
+    }
+    return { renewed: 0, failed: [], error: toErrorDetail(error, requestId) };
   }
 }

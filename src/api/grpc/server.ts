@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js';
 import { ReflectionService } from '@grpc/reflection';
 import { AdmissionGate } from '../admission.ts';
@@ -29,11 +30,15 @@ export interface GrpcFace {
 /** `manifest.v1.Registry` and `Cluster`, `grpc.health.v1` and reflection, not listening yet. */
 export function createGrpcServer(options: FaceOptions): GrpcFace {
   const limits = completeLimits(options.limits);
+  const closing = new AbortController();
+  // Every open stream listens, however many there are.
+  setMaxListeners(0, closing.signal);
   const context: CallContext = {
     ...options,
     limits,
     gate: new AdmissionGate(limits.requestsInFlight),
     guard: writeGuard(options.authToken),
+    closing: closing.signal,
   };
   const server = new Server({
     'grpc.max_receive_message_length': limits.heartbeatsBodyBytes,
@@ -56,6 +61,7 @@ export function createGrpcServer(options: FaceOptions): GrpcFace {
     },
     async close(graceMs = 2_000) {
       health.stop();
+      closing.abort();
       await shutDown(server, graceMs);
     },
   };

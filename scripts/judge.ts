@@ -1,0 +1,3 @@
+import { judgeCommand } from '../test/linearizability/command.ts';
+
+process.exitCode = judgeCommand(process.argv.slice(2));
