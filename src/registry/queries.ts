@@ -7,7 +7,7 @@ export const defaultLimit = 100;
 export const maxLimit = 1_000;
 
 /** Parameters of the contract that an issue of their own brings: refused by name rather than ignored. */
-const notYet: ReadonlySet<string> = new Set(['version', 'cursor', 'index', 'wait']);
+const notYet: ReadonlySet<string> = new Set(['version', 'cursor']);
 
 const status = z.enum(['up', 'unhealthy', 'unknown', 'down'], {
   error: 'must be "up", "unhealthy", "unknown" or "down"',
@@ -19,7 +19,7 @@ const environment = z.enum(['development', 'staging', 'production'], {
   error: 'must be "development", "staging" or "production"',
 });
 
-const prefix = z
+export const prefix = z
   .string()
   .max(64, 'must have at most 64 characters')
   .regex(/^[a-z0-9-]*$/, 'may hold only lowercase letters, digits and hyphens');
@@ -28,10 +28,10 @@ const interfaceType = z.string().min(1, 'must name an interface type such as RES
 
 const consistency = z.enum(['linearizable', 'stale'], { error: 'must be "linearizable" or "stale"' });
 
-const filterParameters = ['status', 'tag', 'environment', 'dependency', 'interface', 'instance_id'] as const;
+export const filterParameters = ['status', 'tag', 'environment', 'dependency', 'interface', 'instance_id'] as const;
 const listParameters = [...filterParameters, 'name', 'limit', 'offset'] as const;
 
-type Raw = Readonly<Record<string, unknown>>;
+export type Raw = Readonly<Record<string, unknown>>;
 
 /**
  * Conditions from a query string, where each value is a string or an array of strings.
@@ -62,7 +62,7 @@ export function parseConsistency(value: unknown): Consistency {
   return value === undefined ? 'linearizable' : parseWith(consistency, value, 'invalid_parameter', 'consistency');
 }
 
-function filterOf(raw: Raw): InstanceFilter {
+export function filterOf(raw: Raw): InstanceFilter {
   const tagValues = raw.tag === undefined ? undefined : [raw.tag].flat();
   return {
     status: optional(raw, 'status', status),
@@ -74,14 +74,14 @@ function filterOf(raw: Raw): InstanceFilter {
   };
 }
 
-function optional<T>(raw: Raw, name: string, schema: z.ZodType<T>): T | undefined {
+export function optional<T>(raw: Raw, name: string, schema: z.ZodType<T>): T | undefined {
   const value = raw[name];
   if (value === undefined) return undefined;
   refuseRepeats(name, value);
   return parseWith(schema, value, 'invalid_parameter', name);
 }
 
-function wholeNumber(raw: Raw, name: string, least: number, most: number): number | undefined {
+export function wholeNumber(raw: Raw, name: string, least: number, most: number): number | undefined {
   const value = raw[name];
   if (value === undefined) return undefined;
   refuseRepeats(name, value);
@@ -101,7 +101,7 @@ function refuseRepeats(name: string, value: unknown): void {
   });
 }
 
-function refuseUnknown(raw: Raw, known: readonly string[]): void {
+export function refuseUnknown(raw: Raw, known: readonly string[]): void {
   for (const name of Object.keys(raw)) {
     if (known.includes(name)) continue;
     const problem =

@@ -14,6 +14,7 @@ import { parseJsonBody } from './json-body.ts';
 import { operationRoutes } from './operations.ts';
 import { readRoutes } from './reads.ts';
 import { MethodTable, pathsOf, type Route } from './route.ts';
+import { watchRoute } from './watch.ts';
 import { writeRoutes } from './writes.ts';
 
 /** Longer than clients and proxies keep a silent connection, so that the side that sends closes it. */
@@ -33,8 +34,16 @@ const clientWentAway = 499;
  */
 export function createRestGateway(options: FaceOptions): FastifyInstance {
   const limits = completeLimits(options.limits);
-  const routes = [...writeRoutes(options, limits), ...readRoutes(options), ...operationRoutes(options)];
+  const closing = new AbortController();
+  const routes = [
+    ...writeRoutes(options, limits),
+    ...readRoutes(options, closing.signal),
+    watchRoute(options, closing.signal),
+    ...operationRoutes(options),
+  ];
   const app = createServer(options, limits);
+  // What is held or streamed would keep the server from closing.
+  app.addHook('preClose', async () => closing.abort());
   observeRequests(app, options);
   refuseUnmatched(app, new MethodTable(routes));
   app.setErrorHandler(sendError);
@@ -117,19 +126,21 @@ function refuseUnmatched(app: FastifyInstance, methods: MethodTable): void {
 
 function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
   const { method, admission, bodyBytes } = route;
+  const isHeld = (request: FastifyRequest) => route.isHeld?.(request) === true;
   for (const url of pathsOf(route)) {
     app.route({
       method,
       url,
       ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
-      ...(admission === null ? {} : { onRequest: admit(gate, admission) }),
+      ...(admission === null ? {} : { onRequest: admit(gate, admission, isHeld) }),
       handler: (request, reply) => route.handle(request, reply),
     });
   }
 }
 
-function admit(gate: AdmissionGate, kind: RequestKind) {
-  return async (_request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+function admit(gate: AdmissionGate, kind: RequestKind, isHeld: (request: FastifyRequest) => boolean) {
+  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (isHeld(request)) return;
     const leave = gate.enter(kind);
     reply.raw.once('close', leave);
   };

@@ -1,4 +1,4 @@
-import type { HeartbeatsResult, InstanceRecord } from '../../registry/records.ts';
+import type { HeartbeatsResult, InstanceRecord, Metadata } from '../../registry/records.ts';
 import type { InstanceFilter, InstancePage, ListQuery, ReadAnswer, ReadOptions } from '../../registry/service.ts';
 import type { RegistrationBody } from '../../registry/validation.ts';
 import type { ErrorDetail } from './error-detail.ts';
@@ -35,7 +35,7 @@ export interface HeartbeatsResponse extends HeartbeatsResult {
   readonly error?: ErrorDetail | null | undefined;
 }
 
-interface FilterMessage {
+export interface FilterMessage {
   readonly status?: string | undefined;
   readonly tags?: readonly string[] | undefined;
   readonly environment?: string | undefined;
@@ -44,13 +44,18 @@ interface FilterMessage {
   readonly instance_id?: string | undefined;
 }
 
-export interface GetServiceRequest {
+interface HoldMessage {
+  readonly hold_after?: number | undefined;
+  readonly hold_ms?: number | undefined;
+}
+
+export interface GetServiceRequest extends HoldMessage {
   readonly name?: string;
   readonly filter?: FilterMessage | null;
   readonly consistency?: string | undefined;
 }
 
-export interface ListServicesRequest {
+export interface ListServicesRequest extends HoldMessage {
   readonly filter?: FilterMessage | null;
   readonly name?: string | undefined;
   readonly limit?: number | undefined;
@@ -58,7 +63,7 @@ export interface ListServicesRequest {
   readonly consistency?: string | undefined;
 }
 
-type InstanceMessage = Omit<InstanceRecord, 'metadata'> & { readonly metadata: StructMessage | null };
+export type InstanceMessage = Omit<InstanceRecord, 'metadata'> & { readonly metadata: StructMessage | null };
 
 export interface InstancesResponse {
   readonly instances: readonly InstanceMessage[];
@@ -83,15 +88,27 @@ export function fromRegisterRequest({ metadata, ttl, ...request }: RegisterReque
 }
 
 export function toGetServiceRequest(name: string, filter: InstanceFilter, options: ReadOptions): GetServiceRequest {
-  return { name, filter: toFilter(filter), consistency: options.consistency };
+  return { name, filter: toFilter(filter), consistency: options.consistency, ...toHold(options) };
 }
 
 export function toListServicesRequest(query: ListQuery, options: ReadOptions): ListServicesRequest {
   const { name, limit, offset } = query;
-  return { filter: toFilter(query), name, limit, offset, consistency: options.consistency };
+  return { filter: toFilter(query), name, limit, offset, consistency: options.consistency, ...toHold(options) };
 }
 
-function toFilter(filter: InstanceFilter): FilterMessage {
+function toHold({ hold }: ReadOptions): HoldMessage {
+  return hold ? { hold_after: hold.after, hold_ms: hold.waitMs } : {};
+}
+
+/** The hold in the form of a query string, as `fromFilter`. */
+export function fromHold({ hold_after, hold_ms }: HoldMessage): Record<string, unknown> {
+  return {
+    ...(hold_after === undefined ? {} : { index: hold_after }),
+    ...(hold_ms === undefined ? {} : { wait: `${hold_ms}ms` }),
+  };
+}
+
+export function toFilter(filter: InstanceFilter): FilterMessage {
   const { status, tags, environment, dependency, interface: type, instance_id } = filter;
   return { status, tags, environment, dependency, interface: type, instance_id };
 }
@@ -106,7 +123,7 @@ export function fromFilter(filter: FilterMessage | null | undefined): Record<str
 export function toInstancesResponse(answer: ReadAnswer<InstancePage>): InstancesResponse {
   const { value, revision, leader, staleness_ms } = answer;
   return {
-    instances: value.instances.map((record) => ({ ...record, metadata: toStruct(record.metadata) })),
+    instances: value.instances.map(toInstance),
     total: value.total,
     revision,
     ...(leader === null ? {} : { leader }),
@@ -123,7 +140,13 @@ export function fromInstancesResponse(response: InstancesResponse): ReadAnswer<I
   };
 }
 
-function fromInstance(message: InstanceMessage): InstanceRecord {
+export function toInstance<T extends { readonly metadata: Metadata }>(
+  record: T,
+): Omit<T, 'metadata'> & { readonly metadata: StructMessage } {
+  return { ...record, metadata: toStruct(record.metadata) };
+}
+
+export function fromInstance(message: InstanceMessage): InstanceRecord {
   // Named one by one: the order of the fields in the message's class is not that of the record's JSON.
   const { name, id, version, interfaces, metadata, ttl, status, last_heartbeat, registered_at, revision, lease_id } =
     message;
