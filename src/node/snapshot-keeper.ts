@@ -229,12 +229,12 @@ export class SnapshotKeeper {
     await this.#installed(chunk.snapshot.index);
   }
 
-  /** Waits until the core has written the received snapshot, or had no use for it. */
+  /**
+   * Waits until the core has written the received snapshot. Where it had no use for it, because the leader's term passed
+   * or another snapshot is being restored, there is nothing to wait for: the leader sends again what is needed then.
+   */
   async #installed(index: number): Promise<void> {
     const { clock } = this.#host.environment;
-    while (!this.#closed && this.#host.raft.status().commitIndex < index) {
-      await new Promise<void>((resolve) => clock.after(this.#host.settings.tickMs, resolve));
-    }
     while (!this.#closed && (this.#storage.currentSnapshot()?.meta.index ?? 0) < index && this.#isInstalling(index)) {
       await new Promise<void>((resolve) => clock.after(this.#host.settings.tickMs, resolve));
     }

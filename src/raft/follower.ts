@@ -26,8 +26,13 @@ export function takeAppend(log: RaftLog, request: AppendRequest): AppendAnswer {
 function refusal(log: RaftLog, prevLogIndex: number, prevLogTerm: number): AppendAnswer {
   const agreeIndex = log.lastIndexWithTermAtMost(Math.min(prevLogIndex, log.lastIndex), prevLogTerm);
   const hintIndex = Math.max(agreeIndex, log.commitIndex);
-  const hintTerm = log.termAt(hintIndex) ?? 0;
-  return { type: 'append-response', accepted: false, index: prevLogIndex, hintIndex, hintTerm };
+  return {
+    type: 'append-response',
+    accepted: false,
+    index: prevLogIndex,
+    hintIndex,
+    hintTerm: log.knownTermAt(hintIndex),
+  };
 }
 
 /**

@@ -111,6 +111,8 @@ export class Leader {
       // A heartbeat that carries a round not answered yet is the retry of that round.
       if (this.#reads.hasGathered) this.#reads.beginRound();
       this.#broadcastHeartbeat();
+      // A leader that is a quorum by itself gets no answer that would confirm the round.
+      this.#confirmReads();
     }
     return 'leads';
   }
@@ -264,7 +266,8 @@ export class Leader {
   }
 
   snapshotFinished(peerId: NodeId, outcome: 'completed' | 'failed', snapshotIndex: number): void {
-    this.#progress.get(peerId)?.snapshotEnded(outcome === 'completed' ? snapshotIndex : 0);
+    const endsAtIndex = outcome === 'completed' ? snapshotIndex : this.#log.lastIndex;
+    this.#progress.get(peerId)?.snapshotEnded(endsAtIndex);
     this.#sendDue = true;
   }
 

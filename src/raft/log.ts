@@ -60,11 +60,16 @@ export class RaftLog {
     return this.#entries[index - this.#start.index - 1]?.term ?? null;
   }
 
+  /** For a position that the log is known to reach. */
+  knownTermAt(index: number): number {
+    const term = this.termAt(index);
+    invariant(term !== null, () => `entry ${index} is not in the log ${this.#start.index}..${this.lastIndex}`);
+    return term;
+  }
+
   /** Term of the last committed entry. */
   get commitTerm(): number {
-    const term = this.termAt(this.#commitIndex);
-    invariant(term !== null, 'the commit index lies outside the log');
-    return term;
+    return this.knownTermAt(this.#commitIndex);
   }
 
   /** Whether a log that ends in (`term`, `index`) is at least as complete as this one: term first (trap 5). */
@@ -142,7 +147,7 @@ export class RaftLog {
     let high = Math.min(index, this.lastIndex);
     while (low < high) {
       const middle = Math.ceil((low + high) / 2);
-      if ((this.termAt(middle) ?? 0) <= term) low = middle;
+      if (this.knownTermAt(middle) <= term) low = middle;
       else high = middle - 1;
     }
     return low;
@@ -161,7 +166,8 @@ export class RaftLog {
 
   /** What the write stored, and the log still holds, is durable. */
   endWrite(): void {
-    if (this.#writingThrough !== null) this.#stableIndex = Math.max(this.#stableIndex, this.#writingThrough);
+    invariant(this.#writingThrough !== null, 'a log write ended that was not begun');
+    this.#stableIndex = Math.max(this.#stableIndex, this.#writingThrough);
     this.#writingThrough = null;
   }
 
@@ -185,8 +191,7 @@ export class RaftLog {
   compact(throughIndex: number): void {
     if (throughIndex <= this.#start.index) return;
     invariant(throughIndex <= this.#commitIndex, () => `entry ${throughIndex} is not committed and would be compacted`);
-    const term = this.termAt(throughIndex);
-    invariant(term !== null, () => `entry ${throughIndex} is not in the log and would be compacted`);
+    const term = this.knownTermAt(throughIndex);
     this.#entries = this.#entries.slice(throughIndex - this.#start.index);
     this.#start = { index: throughIndex, term };
   }

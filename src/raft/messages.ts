@@ -1,4 +1,4 @@
-import type { RaftMessage, SnapshotReceived } from './types.ts';
+import type { LogStart, RaftMessage, SnapshotReceived } from './types.ts';
 
 type WithoutAddress<Message> = Message extends RaftMessage ? Omit<Message, 'from' | 'to' | 'term'> : never;
 
@@ -32,12 +32,17 @@ export function isWellFormed(message: RaftMessage | SnapshotReceived): boolean {
     case 'read-index-response':
       return isIndex(message.context) && (message.index === null || isIndex(message.index));
     case 'snapshot-received':
-      return isIndex(message.snapshot.index) && message.snapshot.index > 0 && message.snapshot.term <= message.term;
+      return isPosition(message.snapshot) && message.snapshot.term <= message.term;
     case 'pre-vote-response':
     case 'vote-response':
     case 'timeout-now':
       return true;
   }
+}
+
+/** Some entry's place, not the one before the first. */
+function isPosition({ index, term }: LogStart): boolean {
+  return isIndex(index) && index > 0 && isIndex(term) && term > 0;
 }
 
 /** Dense from the previous entry on, terms never falling and never past the sender's. */

@@ -23,8 +23,8 @@ interface WriteUnderWay {
  * wait for it.
  *
  * Invariants: the term never falls; within a term a vote is given once and never taken back; at most one write is under
- * way; no message leaves before the term, vote and entries it rests on are durable; nothing of an older term leaves
- * after a newer one was seen.
+ * way; no message leaves before the term, vote and entries it rests on are durable; what waits for that is never said
+ * any more once its term has passed.
  */
 export class Persistence {
   readonly #log: RaftLog;
@@ -87,9 +87,11 @@ export class Persistence {
       this.#sendable.push(message);
       return;
     }
-    const previous = this.#withheld.at(-1);
-    if (previous && previous.logIndex === logIndex && isRepeatedAck(previous.message, message)) this.#withheld.pop();
-    this.#withheld.push({ message, stateVersion: this.#stateVersion, logIndex });
+    const next = { message, stateVersion: this.#stateVersion, logIndex };
+    // While a disk hangs, a leader asks again and again. One answer is enough, and the queue stays short.
+    const repeated = this.#withheld.findIndex((withheld) => says(next, withheld));
+    if (repeated !== -1) this.#withheld.splice(repeated, 1);
+    this.#withheld.push(next);
   }
 
   get hasMessages(): boolean {
@@ -121,12 +123,14 @@ export class Persistence {
     const entries = snapshot === null ? this.#log.beginWrite() : [];
     const underWay = { id: this.#nextWriteId++, stateVersion: this.#stateVersion, snapshot, beganTick: nowTick };
     this.#underWay = underWay;
-    return { id: underWay.id, hardState: this.#changedHardState(), entries, snapshot };
+    // A stored commit index past the stored log would read as lost entries at the next start (trap 18).
+    const commitIndex = snapshot === null ? this.#log.commitIndex : snapshot.index;
+    return { id: underWay.id, hardState: this.#changedHardState(commitIndex), entries, snapshot };
   }
 
-  #changedHardState(): HardState | null {
+  #changedHardState(newCommitIndex: number): HardState | null {
     const { term, votedFor, commitIndex } = this.#written;
-    const hardState = { term: this.#term, votedFor: this.#votedFor, commitIndex: this.#log.commitIndex };
+    const hardState = { term: this.#term, votedFor: this.#votedFor, commitIndex: newCommitIndex };
     if (hardState.term === term && hardState.votedFor === votedFor && hardState.commitIndex === commitIndex)
       return null;
     this.#written = hardState;
@@ -163,15 +167,18 @@ export class Persistence {
   }
 }
 
-/** While a disk hangs, a leader asks again and again; one answer is enough. */
-function isRepeatedAck(previous: RaftMessage, next: RaftMessage): boolean {
-  return (
-    previous.type === 'append-response' &&
-    next.type === 'append-response' &&
-    previous.accepted &&
-    next.accepted &&
-    previous.to === next.to &&
-    previous.term === next.term &&
-    previous.index === next.index
-  );
+/** Whether `next`, said instead of `previous`, leaves nothing unsaid. */
+function says(next: WithheldMessage, previous: WithheldMessage): boolean {
+  const [old, message] = [previous.message, next.message];
+  if (old.type !== message.type || old.to !== message.to || old.term !== message.term) return false;
+  if (previous.logIndex !== next.logIndex || previous.stateVersion !== next.stateVersion) return false;
+  switch (message.type) {
+    case 'append-response':
+      return old.type === message.type && old.accepted && message.accepted && old.index === message.index;
+    case 'heartbeat-response':
+      // A read round's answer confirms every earlier round too.
+      return old.type === message.type && old.readRound <= message.readRound;
+    default:
+      return false;
+  }
 }

@@ -173,12 +173,14 @@ export class Progress {
   }
 
   /**
-   * The transfer ended. Probing resumes behind the snapshot, or where it was; the next append waits for the peer's
-   * word that it has installed the snapshot, or for a heartbeat's answer.
+   * The transfer ended. Probing resumes after `probeIndex`: behind the snapshot when it arrived. When it failed, at the
+   * end of the log, as with a new peer: that asks where the peer stands by now. To go on where it stood before would send
+   * a snapshot again, and for ever to a peer that refuses it because it is level already and its word of that was lost.
+   * The next append waits for the peer's word that it has installed the snapshot, or for a heartbeat's answer.
    */
-  snapshotEnded(snapshotIndex: number): void {
+  snapshotEnded(probeIndex: number): void {
     if (this.#mode !== 'snapshot') return;
-    this.#enter('probe', Math.max(this.#matchIndex, snapshotIndex) + 1);
+    this.#enter('probe', Math.max(this.#matchIndex, probeIndex) + 1);
     this.#probeSent = true;
   }
 

@@ -358,8 +358,8 @@ export class Roles {
     if (role !== 'pre-candidate' && role !== 'candidate') return;
     const isPreVote = response.type === 'pre-vote-response';
     if (isPreVote !== (role === 'pre-candidate')) return;
-    const expectedTerm = isPreVote && response.granted ? this.#term + 1 : this.#term;
-    if (response.term !== expectedTerm) return;
+    // Whatever is older than this term was dropped before (trap 2); a grant may also be newer, by this campaign's one.
+    if (isPreVote && response.granted && response.term !== this.#term + 1) return;
     this.#state.campaign.record(response.from, response.granted, response.vouches);
     this.#countVotes();
   }

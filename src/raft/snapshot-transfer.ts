@@ -177,6 +177,9 @@ export class SnapshotReceiver {
 
   /** `commitIndex` is this member's own: what is not newer is refused. */
   receive(chunk: ArrivingChunk, commitIndex: number): ChunkVerdict {
+    // Complete and yet not committed: the core had no use for it then, and nothing of it was kept. Begin anew, or the
+    // sender would hear for ever that it is complete.
+    if (this.#isComplete && chunk.snapshot.index > commitIndex) this.reset();
     const current = this.#transfer;
     const isSame = current !== null && isSameSnapshot(current, chunk);
     // The last acknowledgement may have been lost after the snapshot was installed: say it again before judging its age.
@@ -205,6 +208,10 @@ export class SnapshotReceiver {
     }
     this.#transfer = next;
     return { action: 'append', startsOver, completes, nextChunkIndex: next.receivedChunks };
+  }
+
+  get #isComplete(): boolean {
+    return this.#transfer !== null && this.#transfer.receivedChunks === this.#transfer.chunkCount;
   }
 
   /** Forgets what was received, because it could not be staged or was dropped. */

@@ -25,7 +25,7 @@ export interface KeyValueStore {
   open(): Promise<void>;
   get(key: string): Promise<Uint8Array | undefined>;
   entries(range: KeyRange): AsyncIterable<readonly [key: string, value: Uint8Array]>;
-  /** All or nothing, and durable when it resolves. */
+  /** All or nothing, and durable when it resolves. Takes effect in the order of the calls; none after one that failed. */
   writeSynced(operations: readonly StoreOperation[]): Promise<void>;
   /** Removes what nobody refers to any more. May be undone by a crash. */
   clear(range: KeyRange): Promise<void>;

@@ -126,5 +126,7 @@ export function unsealedEntry(index: number, key: string, value: Uint8Array, pre
   if (!kind || Number(header.getBigUint64(0)) !== index) {
     throw new StorageDamagedError(`what is stored as entry ${index} is not that entry`);
   }
-  return { index, term: Number(header.getBigUint64(8)), kind, data: payload.slice(entryHeaderBytes) };
+  // A copy: the value may be a view of the engine's buffer, and entries are kept for long.
+  const data = new Uint8Array(payload.subarray(entryHeaderBytes));
+  return { index, term: Number(header.getBigUint64(8)), kind, data };
 }

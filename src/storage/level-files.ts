@@ -1,77 +1,76 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findLogDamage } from './level-log-check.ts';
+import { readBatch } from './level-batch.ts';
+import { readLog } from './level-log-check.ts';
 import { type LiveFiles, readManifest } from './level-manifest.ts';
 import { findTableDamage } from './level-table-check.ts';
 import { StorageDamagedError } from './storage.ts';
 
 /**
  * Looks through LevelDB's files in `directory` for damage that LevelDB itself would pass over in silence. Done before
- * LevelDB opens them, because opening alone already rewrites and deletes files.
+ * LevelDB opens them, because opening alone already rewrites and deletes files. Only files that LevelDB would read
+ * count: what a crash left of a half-made table, a half-made MANIFEST or an old log says nothing.
  *
- * What stays unseen is a log that lost its last records as a whole, ending as if they had never been written: that is
- * just what a crash leaves of records that were never acknowledged. The commit index in the hard state bounds it.
+ * Costs one reading of all that LevelDB holds. One file is in memory at a time; a table or a log is of a few MiB.
+ *
+ * What stays unseen here is a log that lost its last records as a whole: that is just what a crash leaves of records
+ * that were never acknowledged. `AcknowledgedWrites` bounds it.
  * @throws StorageDamagedError naming the file
  */
 export async function checkFiles(directory: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const before = await fingerprint(directory);
-    try {
-      return await inspect(directory);
-    } catch (error) {
-      // There is no lock yet. Files that change meanwhile belong to another process, which LevelDB's lock will tell of.
-      if (attempt === maxAttempts || before === (await fingerprint(directory))) throw error;
+  const names = new Set(await readdir(directory));
+  const current = await readIfPresent(directory, 'CURRENT');
+  if (!current) {
+    // A crash may have come before CURRENT was first written, but then there was no log yet, and no table.
+    const hasData = [...names].some((name) => name.endsWith('.log') || name.endsWith('.ldb'));
+    if (hasData) throw new StorageDamagedError('the file CURRENT is missing');
+    return;
+  }
+  const live = await checkManifest(directory, manifestNamedBy(current, names));
+  await checkLogs(directory, names, live);
+  for (const [number, sizeBytes] of live.tables) await checkTable(directory, number, sizeBytes);
+}
+
+function manifestNamedBy(current: Uint8Array, names: ReadonlySet<string>): string {
+  const [, name] = /^(MANIFEST-\d+)\n$/.exec(Buffer.from(current).toString('latin1')) ?? [];
+  if (!name || !names.has(name)) throw new StorageDamagedError('the file CURRENT names a file that is not there');
+  return name;
+}
+
+/** A MANIFEST has the format of a log. */
+async function checkManifest(directory: string, name: string): Promise<LiveFiles> {
+  const records = await recordsOf(directory, name);
+  return understood(name, () => readManifest(records));
+}
+
+/** Operations are numbered without gaps, from log to log: a file or whole records that are missing show. */
+async function checkLogs(directory: string, names: ReadonlySet<string>, live: LiveFiles): Promise<void> {
+  const first = fileName(live.logNumber, 'log');
+  if (live.logNumber > 0 && !names.has(first)) throw new StorageDamagedError(`the file ${first} is missing`);
+  const numbers = [...names].flatMap((name) => (/^\d+\.log$/.test(name) ? [Number.parseInt(name, 10)] : []));
+  let expectedSequence: number | null = null;
+  for (const number of numbers.filter((each) => each >= live.logNumber).sort((a, b) => a - b)) {
+    const name = fileName(number, 'log');
+    for (const record of await recordsOf(directory, name)) {
+      const { firstSequence, operationCount } = understood(name, () => readBatch(record));
+      const isNext =
+        expectedSequence === null ? firstSequence <= live.lastSequence + 1 : firstSequence === expectedSequence;
+      if (!isNext) {
+        throw new StorageDamagedError(
+          `operations are missing before operation ${firstSequence} in the file ${name}, or from a file before it`,
+        );
+      }
+      expectedSequence = firstSequence + operationCount;
     }
   }
 }
 
-const maxAttempts = 5;
-
-/** Changes with every change of LevelDB's set of files. */
-async function fingerprint(directory: string): Promise<string> {
-  const names = (await readdir(directory)).sort();
-  const manifests = names.filter((name) => name.startsWith('MANIFEST-'));
-  const sizes = await Promise.all(manifests.map(async (name) => (await readIfPresent(directory, name))?.length));
-  return [...names, ...sizes].join();
-}
-
-async function inspect(directory: string): Promise<void> {
-  const names = new Set(await readdir(directory));
-  const hasData = [...names].some((name) => name.endsWith('.log') || name.endsWith('.ldb'));
-  const current = await readIfPresent(directory, 'CURRENT');
-  if (!current) {
-    // LevelDB would begin a new, empty database beside what is left of the old one.
-    if (hasData) throw new StorageDamagedError('the file CURRENT is missing');
-    return;
-  }
-  const manifestName = Buffer.from(current).toString().trimEnd();
-  if (!/^MANIFEST-\d+$/.test(manifestName) || !names.has(manifestName)) {
-    throw new StorageDamagedError('the file CURRENT names a file that is not there');
-  }
-  const live = await checkManifest(directory, manifestName);
-  for (const name of names) if (name.endsWith('.log')) await checkLog(directory, name);
-  if (live.logNumber > 0 && !names.has(fileName(live.logNumber, 'log'))) {
-    throw new StorageDamagedError(`the file ${fileName(live.logNumber, 'log')} is missing`);
-  }
-  for (const [number, sizeBytes] of live.tables) await checkTable(directory, number, sizeBytes);
-}
-
-async function checkManifest(directory: string, name: string): Promise<LiveFiles> {
-  const file = await checkLog(directory, name);
-  try {
-    return readManifest(file);
-  } catch (error) {
-    if (!(error instanceof RangeError)) throw error;
-    throw new StorageDamagedError(`the file ${name} cannot be understood: ${error.message}`, { cause: error });
-  }
-}
-
-/** The MANIFEST has the format of a log, too. */
-async function checkLog(directory: string, name: string): Promise<Uint8Array> {
-  const file = (await readIfPresent(directory, name)) ?? new Uint8Array();
-  const offset = findLogDamage(file);
-  if (offset !== null) throw new StorageDamagedError(`the file ${name} is damaged at byte ${offset}`);
-  return file;
+async function recordsOf(directory: string, name: string): Promise<readonly Uint8Array[]> {
+  const file = await readIfPresent(directory, name);
+  if (!file) throw new StorageDamagedError(`the file ${name} is missing`);
+  const { records, damagedAt } = readLog(file);
+  if (damagedAt !== null) throw new StorageDamagedError(`the file ${name} is damaged at byte ${damagedAt}`);
+  return records;
 }
 
 async function checkTable(directory: string, number: number, sizeBytes: number): Promise<void> {
@@ -80,6 +79,15 @@ async function checkTable(directory: string, number: number, sizeBytes: number):
   if (!file) throw new StorageDamagedError(`the file ${name} is missing`);
   const damage = file.length === sizeBytes ? findTableDamage(file) : `it has ${file.length} bytes and not ${sizeBytes}`;
   if (damage) throw new StorageDamagedError(`the file ${name} is damaged: ${damage}`);
+}
+
+function understood<T>(name: string, read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    throw new StorageDamagedError(`the file ${name} cannot be understood: ${error.message}`, { cause: error });
+  }
 }
 
 async function readIfPresent(directory: string, name: string): Promise<Uint8Array | null> {

@@ -1,12 +1,13 @@
 import { ByteReader } from './level-bytes.ts';
-import { readLogRecords } from './level-log-check.ts';
 
-/** The files that LevelDB will read when it opens. */
+/** The files that LevelDB will read when it opens, and what it will expect of them. */
 export interface LiveFiles {
   /** Size in bytes of each table, by file number. */
   readonly tables: ReadonlyMap<number, number>;
   /** Number of the oldest log that is not wholly in tables; 0 in a database that was just made. */
   readonly logNumber: number;
+  /** Of the newest operation when this was written. */
+  readonly lastSequence: number;
 }
 
 /** Field tags of a version edit (`db/version_edit.cc`). */
@@ -22,49 +23,58 @@ const tags = {
 };
 
 /**
- * Follows the version edits of a MANIFEST file without damage.
- * @throws RangeError when they cannot be understood
+ * Follows the version edits in the records of a MANIFEST file.
+ * @throws RangeError when they cannot be understood, or lack what every MANIFEST says
  */
-export function readManifest(file: Uint8Array): LiveFiles {
+export function readManifest(records: readonly Uint8Array[]): LiveFiles {
   const tables = new Map<number, number>();
-  let logNumber = 0;
-  for (const record of readLogRecords(file)) {
+  const numbers = new Map<number, number>();
+  for (const record of records) {
     const reader = new ByteReader(record);
     // In one edit, deletions come before additions, and so LevelDB applies them.
-    while (!reader.isAtEnd) {
-      const tag = reader.integer();
-      switch (tag) {
-        case tags.comparator:
-          reader.string();
-          break;
-        case tags.logNumber:
-          logNumber = reader.integer();
-          break;
-        case tags.nextFileNumber:
-        case tags.lastSequence:
-        case tags.previousLogNumber:
-          reader.integer();
-          break;
-        case tags.compactPointer:
-          reader.integer();
-          reader.string();
-          break;
-        case tags.deletedFile:
-          reader.integer();
-          tables.delete(reader.integer());
-          break;
-        case tags.newFile: {
-          reader.integer();
-          const number = reader.integer();
-          tables.set(number, reader.integer());
-          reader.string();
-          reader.string();
-          break;
-        }
-        default:
-          throw new RangeError(`the field ${tag} is unknown`);
-      }
-    }
+    while (!reader.isAtEnd) readField(reader, tables, numbers);
   }
-  return { tables, logNumber };
+  const number = (tag: number, what: string) => {
+    const found = numbers.get(tag);
+    if (found === undefined) throw new RangeError(`it does not say ${what}`);
+    return found;
+  };
+  return {
+    tables,
+    logNumber: number(tags.logNumber, 'which log is in use'),
+    lastSequence: number(tags.lastSequence, 'how many operations there were'),
+  };
+}
+
+function readField(reader: ByteReader, tables: Map<number, number>, numbers: Map<number, number>): void {
+  const tag = reader.integer();
+  switch (tag) {
+    case tags.comparator:
+      reader.string();
+      return;
+    case tags.logNumber:
+    case tags.nextFileNumber:
+    case tags.lastSequence:
+    case tags.previousLogNumber:
+      numbers.set(tag, reader.integer());
+      return;
+    case tags.compactPointer:
+      reader.integer();
+      reader.string();
+      return;
+    case tags.deletedFile:
+      reader.integer();
+      tables.delete(reader.integer());
+      return;
+    case tags.newFile: {
+      reader.integer();
+      const number = reader.integer();
+      tables.set(number, reader.integer());
+      reader.string();
+      reader.string();
+      return;
+    }
+    default:
+      throw new RangeError(`the field ${tag} is unknown`);
+  }
 }

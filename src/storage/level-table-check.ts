@@ -1,11 +1,12 @@
 import { checksum } from '../codec/checksum.ts';
 import { ByteReader, masked } from './level-bytes.ts';
+import { unsnappied } from './level-snappy.ts';
 
 /** LevelDB's table format (its doc/table_format.md): blocks, each with type and checksum behind it, and a footer. */
 const footerBytes = 48;
 const magic = Uint8Array.of(0x57, 0xfb, 0x80, 0x8b, 0x24, 0x75, 0x47, 0xdb);
 const trailerBytes = 5;
-const plain = 0;
+const compressions = { none: 0, snappy: 1 };
 
 /** Where a block lies. */
 interface BlockHandle {
@@ -27,27 +28,26 @@ export function findTableDamage(file: Uint8Array): string | null {
     const reader = new ByteReader(footer);
     const metaIndex = readHandle(reader);
     const index = readHandle(reader);
-    const handles: BlockHandle[] = [];
     // Data blocks lie one behind the other from the beginning of the file, and the filter, which can hide a key as well,
-    // behind them.
-    for (const listing of [index, metaIndex]) {
-      const damage = findBlockDamage(file, listing);
-      if (damage) return damage;
-      const end = listing.offset + listing.size;
-      // Where each block lies can be read from a plain index only; this program's tables have no other.
-      if (file[end] !== plain) return null;
-      handles.push(...blocksOf(file.subarray(listing.offset, end)));
-    }
-    return findDamagedBlock(file, handles, metaIndex.offset);
+    // behind them; then the two blocks that list those, and the footer.
+    const damage = findDamagedBlock(file, [metaIndex, index], metaIndex.offset, file.length - footerBytes);
+    if (damage) return damage;
+    const handles = [index, metaIndex].flatMap((listing) => blocksOf(contentOf(file, listing)));
+    return findDamagedBlock(file, handles, 0, metaIndex.offset);
   } catch (error) {
     if (error instanceof RangeError) return `its index cannot be read: ${error.message}`;
     throw error;
   }
 }
 
-/** @param handles of blocks that together reach from the beginning of the file to `endOffset` */
-function findDamagedBlock(file: Uint8Array, handles: readonly BlockHandle[], endOffset: number): string | null {
-  let expectedOffset = 0;
+/** @param handles of blocks that together reach from `beginOffset` to `endOffset` */
+function findDamagedBlock(
+  file: Uint8Array,
+  handles: readonly BlockHandle[],
+  beginOffset: number,
+  endOffset: number,
+): string | null {
+  let expectedOffset = beginOffset;
   for (const handle of handles) {
     if (handle.offset !== expectedOffset) return `a block is missing at byte ${expectedOffset}`;
     const damage = findBlockDamage(file, handle);
@@ -62,6 +62,15 @@ function findBlockDamage(file: Uint8Array, { offset, size }: BlockHandle): strin
   if (end + 4 > file.length - footerBytes) return `the block at byte ${offset} lies outside it`;
   const stored = new DataView(file.buffer, file.byteOffset).getUint32(end, true);
   return stored === masked(checksum(file.subarray(offset, end))) ? null : `the block at byte ${offset} is damaged`;
+}
+
+/** Blocks are compressed where that makes them smaller; this program's are not, but an older directory's may be. */
+function contentOf(file: Uint8Array, { offset, size }: BlockHandle): Uint8Array {
+  const content = file.subarray(offset, offset + size);
+  const compression = file[offset + size];
+  if (compression === compressions.none) return content;
+  if (compression === compressions.snappy) return unsnappied(content);
+  throw new RangeError(`its compression ${compression} is unknown`);
 }
 
 /** The entries of an index, or of the index of other blocks: a key that shares its beginning with the one before, and a block's handle. */

@@ -24,6 +24,7 @@ export class MemoryStore implements KeyValueStore {
   readonly backend = 'memory';
   readonly place = 'memory';
   readonly #disk: MemoryDisk;
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(disk = new MemoryDisk()) {
     this.#disk = disk;
@@ -45,7 +46,15 @@ export class MemoryStore implements KeyValueStore {
     }
   }
 
-  async writeSynced(operations: readonly StoreOperation[]): Promise<void> {
+  writeSynced(operations: readonly StoreOperation[]): Promise<void> {
+    const result = this.#turn.then(() => this.#write(operations));
+    this.#turn = result;
+    // Whoever called hears of a failure, and so does every later write.
+    result.catch(() => {});
+    return result;
+  }
+
+  async #write(operations: readonly StoreOperation[]): Promise<void> {
     await this.#disk.beforeWrite();
     this.#ensureOpen();
     const failure = this.#disk.failNextWrite;

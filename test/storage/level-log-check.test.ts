@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { findLogDamage } from '../../src/storage/level-log-check.ts';
+import { readLog } from '../../src/storage/level-log-check.ts';
 
 let directory: string;
 let log: Uint8Array;
@@ -29,7 +29,7 @@ const copyOf = (bytes: Uint8Array) => Uint8Array.from(bytes);
 describe("LevelDB's log", () => {
   test('as LevelDB wrote it has no damage', () => {
     expect(log.length).toBeGreaterThan(200_000);
-    expect(findLogDamage(log)).toBeNull();
+    expect(readLog(log).damagedAt).toBeNull();
   });
 
   test('with one flipped bit anywhere is damaged', () => {
@@ -40,7 +40,7 @@ describe("LevelDB's log", () => {
       const altered = copyOf(log);
       altered[offset] = (altered[offset] ?? 0) ^ (1 << (round % 8));
       // LevelDB never looks at the few bytes that are left over at the end of a block.
-      const found = findLogDamage(altered);
+      const found = readLog(altered).damagedAt;
       if (found === null) expect(32_768 - (offset % 32_768)).toBeLessThan(7);
       else expect(found).toBeLessThanOrEqual(offset);
     }
@@ -50,23 +50,23 @@ describe("LevelDB's log", () => {
     for (const lost of [1, 50, 4_096, 32_768 + 11]) {
       const middle = Math.floor(log.length / 2);
       const shortened = Buffer.concat([log.subarray(0, middle), log.subarray(middle + lost)]);
-      expect(findLogDamage(shortened)).not.toBeNull();
+      expect(readLog(shortened).damagedAt).not.toBeNull();
     }
   });
 
   test('cut off at any byte is a torn tail, which is legal', () => {
-    for (let cut = 1; cut < 40_000; cut += 97) expect(findLogDamage(log.subarray(0, log.length - cut))).toBeNull();
+    for (let cut = 1; cut < 40_000; cut += 97) expect(readLog(log.subarray(0, log.length - cut)).damagedAt).toBeNull();
   });
 
   test('whose last record was cut short by a power failure, with zeros where nothing was written, is legal', () => {
     const grown = copyOf(log);
     grown.fill(0, Math.floor((log.length - 5_000) / 512) * 512);
-    expect(findLogDamage(grown)).toBeNull();
+    expect(readLog(grown).damagedAt).toBeNull();
   });
 
   test('with zeros in the middle and good records behind them is damaged', () => {
     const holed = copyOf(log);
     holed.fill(0, 100_352, 104_448);
-    expect(findLogDamage(holed)).not.toBeNull();
+    expect(readLog(holed).damagedAt).not.toBeNull();
   });
 });
