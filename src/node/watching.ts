@@ -43,9 +43,9 @@ export class Watching {
     await this.#host.ready(options);
     const subscription = this.#hub.subscribe(filter, from ?? this.#host.state().revision);
     try {
-      if (from === undefined && initial) yield* this.#current(filter);
-      else if (from === undefined) yield { type: 'progress', revision: subscription.position };
-      yield* this.#follow(subscription, filter, options);
+      const withState = from === undefined && initial === true;
+      if (withState) yield* this.#current(filter);
+      yield* this.#follow(subscription, filter, options, withState);
     } finally {
       subscription.close();
     }

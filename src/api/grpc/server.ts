@@ -8,6 +8,7 @@ import { clientProtocol, clusterServiceName, registryServiceName, serviceOf } fr
 import { type CallContext, tolerant } from './calls.ts';
 import { HealthService } from './health-service.ts';
 import { clusterImplementation, registryImplementation } from './services.ts';
+import { encodedOnce } from './watch-stream.ts';
 
 /** Calls of one connection at once; a client with more waits. */
 const maxStreamsPerConnection = 4_096;
@@ -68,7 +69,11 @@ export function createGrpcServer(options: FaceOptions): GrpcFace {
 }
 
 function tolerantService(fullName: string): ServiceDefinition {
-  return Object.fromEntries(Object.entries(serviceOf(fullName)).map(([name, method]) => [name, tolerant(method)]));
+  const methods = Object.entries(serviceOf(fullName)).map(([name, method]) => {
+    const sentToMany = method.responseStream && !method.requestStream;
+    return [name, tolerant(sentToMany ? encodedOnce<unknown, object>(method) : method)];
+  });
+  return Object.fromEntries(methods);
 }
 
 function bind(server: Server, address: string): Promise<number> {

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -35,6 +36,8 @@ const clientWentAway = 499;
 export function createRestGateway(options: FaceOptions): FastifyInstance {
   const limits = completeLimits(options.limits);
   const closing = new AbortController();
+  // Every held request and every watch listens, however many there are.
+  setMaxListeners(0, closing.signal);
   const routes = [
     ...writeRoutes(options, limits),
     ...readRoutes(options, closing.signal),

@@ -1,6 +1,13 @@
 import type { ChangeEvent, WatchEvent } from '../../registry/records.ts';
 import type { WatchOptions, WatchQuery } from '../../registry/service.ts';
-import { type FilterMessage, fromFilter, fromInstance, type InstanceMessage, toFilter, toInstance } from './messages.ts';
+import {
+  type FilterMessage,
+  fromFilter,
+  fromInstance,
+  type InstanceMessage,
+  toFilter,
+  toInstance,
+} from './messages.ts';
 
 /** The messages of `Watch` in `proto/registry.proto`, and the way between them and the registry's own shapes. */
 
