@@ -3,6 +3,7 @@ import { parseAddress } from './address.ts';
 import { defaultLimits, type Lane, laneOf, type TransportLimits } from './limits.ts';
 import { PeerConnection } from './peer-connection.ts';
 import { PeerServer } from './peer-server.ts';
+import { defaultTimings, type TransportTimings } from './timings.ts';
 import {
   type PeerIdentity,
   type PeerMessage,
@@ -20,6 +21,7 @@ export interface GrpcTransportOptions {
   /** Where each other member listens, `host:port`. */
   readonly peers: ReadonlyMap<NodeId, string>;
   readonly limits?: Partial<TransportLimits>;
+  readonly timings?: Partial<TransportTimings>;
   /** What to speak instead of `PROTOCOL_VERSION`: lets a test be a member of another release. */
   readonly protocolVersion?: number;
 }
@@ -42,12 +44,16 @@ export class GrpcTransport implements Transport {
     if (this.#handler || this.#closing) throw new Error('A transport starts once.');
     this.#handler = handler;
     const limits = { ...defaultLimits, ...this.#options.limits };
+    const timings = { ...defaultTimings, ...this.#options.timings };
     const { listenAddress, protocolVersion = PROTOCOL_VERSION } = this.#options;
     const peers = [...this.#options.peers]
       .filter(([peer]) => peer !== identity.nodeId)
       .map(([peer, address]) => [peer, parseAddress(address)] as const);
     const { maxReceiveBytes } = limits;
-    const server = await PeerServer.listen({ listenAddress, identity, protocolVersion, maxReceiveBytes }, handler);
+    const server = await PeerServer.listen(
+      { listenAddress, identity, protocolVersion, maxReceiveBytes, timings },
+      handler,
+    );
     if (this.#closing) {
       server.close();
       throw new Error('The transport was closed while it started.');
@@ -59,7 +65,7 @@ export class GrpcTransport implements Transport {
         refused: (reason: string) => handler.refused(peer, reason),
       };
       const connect = (lane: Lane) =>
-        new PeerConnection({ to: peer, address, lane, identity, protocolVersion, limits }, events);
+        new PeerConnection({ to: peer, address, lane, identity, protocolVersion, limits, timings }, events);
       this.#connections.set(peer, { exchange: connect('exchange'), snapshots: connect('snapshots') });
     }
   }

@@ -8,20 +8,10 @@ import { BoundedQueue } from './bounded-queue.ts';
 import type { Lane, TransportLimits } from './limits.ts';
 import { isRefusal, keepaliveOptions, lanePath, toBuffer } from './peer-service.ts';
 import { probe } from './probe.ts';
+import type { TransportTimings } from './timings.ts';
 import type { PeerIdentity, PeerMessage } from './transport.ts';
 
-const connectTimeoutMs = 1_000;
-/** Short, because an election may wait for a peer that has just come back. */
-const firstRetryMs = 50;
-const longestRetryMs = 250;
-/** Long, because only an operator can mend a refusal. */
-const firstRefusedRetryMs = 1_000;
-const longestRefusedRetryMs = 10_000;
-/** A stream that lasted for this long was no failed attempt. */
-const stableMs = 1_000;
-
 const channelOptions: grpc.ChannelOptions = {
-  ...keepaliveOptions,
   // Every stream has a connection of its own: lanes do not share one, and a new stream does not inherit a dying one.
   'grpc.use_local_subchannel_pool': 1,
   // Peers are reached directly, whatever proxy the environment names for other traffic.
@@ -40,6 +30,7 @@ export interface PeerConnectionOptions {
   readonly identity: PeerIdentity;
   readonly protocolVersion: number;
   readonly limits: TransportLimits;
+  readonly timings: TransportTimings;
 }
 
 export interface ConnectionEvents {
@@ -69,8 +60,8 @@ export class PeerConnection {
   readonly #options: PeerConnectionOptions;
   readonly #events: ConnectionEvents;
   readonly #queue: BoundedQueue;
-  readonly #retries = new Backoff(firstRetryMs, longestRetryMs);
-  readonly #refusedRetries = new Backoff(firstRefusedRetryMs, longestRefusedRetryMs);
+  readonly #retries: Backoff;
+  readonly #refusedRetries: Backoff;
   #flushScheduled = false;
   #state: State;
 
@@ -78,6 +69,9 @@ export class PeerConnection {
     this.#options = options;
     this.#events = events;
     this.#queue = new BoundedQueue(options.limits.queue[options.lane]);
+    const { firstRetryMs, longestRetryMs, firstRefusedRetryMs, longestRefusedRetryMs } = options.timings;
+    this.#retries = new Backoff(firstRetryMs, longestRetryMs);
+    this.#refusedRetries = new Backoff(firstRefusedRetryMs, longestRefusedRetryMs);
     this.#state = this.#probe();
   }
 
@@ -163,7 +157,8 @@ export class PeerConnection {
   }
 
   #probe(): State {
-    const cancel = probe(this.#options.address, connectTimeoutMs, (problem) => {
+    const { address, timings } = this.#options;
+    const cancel = probe(address, timings.connectTimeoutMs, (problem) => {
       this.#state = problem === null ? this.#connect() : this.#wait(this.#retries);
     });
     return { kind: 'probing', cancel };
@@ -177,13 +172,13 @@ export class PeerConnection {
   }
 
   #connect(): State {
-    const client = new grpc.Client(
-      formatAddress(this.#options.address),
-      grpc.credentials.createInsecure(),
-      channelOptions,
-    );
+    const { address, timings } = this.#options;
+    const client = new grpc.Client(formatAddress(address), grpc.credentials.createInsecure(), {
+      ...channelOptions,
+      ...keepaliveOptions(timings),
+    });
     const state: State = { kind: 'connecting', client };
-    client.waitForReady(Date.now() + connectTimeoutMs, (error) => {
+    client.waitForReady(Date.now() + timings.connectTimeoutMs, (error) => {
       if (this.#state !== state) return;
       if (error) client.close();
       this.#state = error ? this.#wait(this.#retries) : this.#open(client);
@@ -210,7 +205,7 @@ export class PeerConnection {
 
   #broken(openedAtMs: number, error: grpc.ServiceError | null): void {
     this.#queue.clear();
-    if (performance.now() - openedAtMs >= stableMs) this.#retries.reset();
+    if (performance.now() - openedAtMs >= this.#options.timings.stableMs) this.#retries.reset();
     const refused = error !== null && isRefusal(error.code);
     if (!refused) this.#refusedRetries.reset();
     this.#state = this.#wait(refused ? this.#refusedRetries : this.#retries);

@@ -5,6 +5,7 @@ import { formatAddress, parseAddress } from './address.ts';
 import { checkEnvelope } from './envelope.ts';
 import { lanes } from './limits.ts';
 import { keepaliveOptions, peerService } from './peer-service.ts';
+import type { TransportTimings } from './timings.ts';
 import type { PeerIdentity, TransportHandler } from './transport.ts';
 
 export interface PeerServerOptions {
@@ -13,6 +14,7 @@ export interface PeerServerOptions {
   readonly identity: PeerIdentity;
   readonly protocolVersion: number;
   readonly maxReceiveBytes: number;
+  readonly timings: TransportTimings;
 }
 
 type PeerCall = grpc.ServerReadableStream<Uint8Array, Uint8Array>;
@@ -28,7 +30,7 @@ export class PeerServer {
     this.#options = options;
     this.#handler = handler;
     this.#server = new grpc.Server({
-      ...keepaliveOptions,
+      ...keepaliveOptions(options.timings),
       'grpc.max_receive_message_length': options.maxReceiveBytes,
     });
     const serve = (call: PeerCall, answer: grpc.sendUnaryData<Uint8Array>) => this.#serve(call, answer);

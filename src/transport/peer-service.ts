@@ -1,5 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import { type Lane, lanes } from './limits.ts';
+import type { TransportTimings } from './timings.ts';
 
 const methodNames: Readonly<Record<Lane, string>> = { exchange: 'Exchange', snapshots: 'Snapshots' };
 
@@ -30,12 +31,13 @@ export const peerService = Object.fromEntries(
 );
 
 /** For both ends of a connection. */
-export const keepaliveOptions: grpc.ChannelOptions = {
-  // A peer that is stopped or cut off closes nothing: only an unanswered ping tells.
-  'grpc.keepalive_time_ms': 2_000,
-  'grpc.keepalive_timeout_ms': 2_000,
-  'grpc.keepalive_permit_without_calls': 1,
-};
+export function keepaliveOptions({ keepaliveTimeMs, keepaliveTimeoutMs }: TransportTimings): grpc.ChannelOptions {
+  return {
+    'grpc.keepalive_time_ms': keepaliveTimeMs,
+    'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
+    'grpc.keepalive_permit_without_calls': 1,
+  };
+}
 
 const refusals: ReadonlySet<grpc.status> = new Set([
   grpc.status.FAILED_PRECONDITION,

@@ -1,4 +1,4 @@
 import { describeTransport } from './conformance.ts';
-import { grpcWorld } from './grpc-world.ts';
+import { grpcWorld, quickTimings } from './grpc-world.ts';
 
-describeTransport('a transport over gRPC', grpcWorld);
+describeTransport('a transport over gRPC', () => grpcWorld(quickTimings));

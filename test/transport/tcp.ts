@@ -80,6 +80,11 @@ export class PausableProxy {
     return this.#server?.open ?? 0;
   }
 
+  /** Connections accepted so far. */
+  get accepted(): number {
+    return this.#server?.accepted ?? 0;
+  }
+
   async close(): Promise<void> {
     for (const pair of this.#pairs) for (const socket of pair) socket.destroy();
     await this.#server?.close();
