@@ -1,5 +1,6 @@
 import { RegistryError } from '../registry/errors.ts';
-import type { InstanceRecord, WatchEvent } from '../registry/records.ts';
+import type { Instance } from '../registry/machine.ts';
+import type { WatchEvent } from '../registry/records.ts';
 import type { RegistryState } from '../registry/registry-state.ts';
 import type { Hold, InstanceFilter, WatchOptions, WatchQuery } from '../registry/service.ts';
 import { toRecord } from '../registry/views.ts';
@@ -24,6 +25,11 @@ export interface WatchingHost {
   levelAgeMs(): number | null;
 }
 
+interface Present {
+  readonly revision: number;
+  readonly instances: readonly Instance[];
+}
+
 /** Watches and held queries, served from this member's own state. */
 export class Watching {
   readonly #host: WatchingHost;
@@ -41,29 +47,37 @@ export class Watching {
   async *watch(query: WatchQuery, options: WatchOptions): AsyncGenerator<WatchEvent, void> {
     const { from, initial, ...filter } = query;
     await this.#host.ready(options);
+    // In the same breath as the state is looked at, so that nothing falls in between.
     const subscription = this.#hub.subscribe(filter, from ?? this.#host.state().revision);
     try {
       const withState = from === undefined && initial === true;
-      if (withState) yield* this.#current(filter);
+      if (withState) yield* this.#deliver(this.#present(filter));
       yield* this.#follow(subscription, filter, options, withState);
     } finally {
       subscription.close();
     }
   }
 
-  async *#follow(first: Subscription, filter: InstanceFilter, options: WatchOptions): AsyncGenerator<WatchEvent, void> {
+  /** @param begun whether the watcher has heard anything yet: else it is told at once how far it has come */
+  async *#follow(
+    first: Subscription,
+    filter: InstanceFilter,
+    options: WatchOptions,
+    begun: boolean,
+  ): AsyncGenerator<WatchEvent, void> {
     let subscription = first;
-    let told = subscription.position;
+    /** Through this revision the watcher knows that it has heard everything. */
+    let told = begun ? subscription.position : -1;
     try {
       while (!options.signal?.aborted) {
         const step = subscription.take();
         if (step.kind === 'compacted') {
           subscription.close();
-          const { revision } = this.#host.state();
-          subscription = this.#hub.subscribe(filter, revision);
-          told = revision;
-          yield { type: 'compacted', revision };
-          yield* this.#current(filter);
+          const present = this.#present(filter);
+          subscription = this.#hub.subscribe(filter, present.revision);
+          told = present.revision;
+          yield { type: 'compacted', revision: told };
+          yield* this.#deliver(present);
           continue;
         }
         for (const event of step.events) {
@@ -75,6 +89,11 @@ export class Watching {
           continue;
         }
         if (step.events.length > 0) continue;
+        if (told < 0) {
+          told = subscription.position;
+          yield { type: 'progress', revision: told };
+          continue;
+        }
         const woken = await this.#wait(subscription, progressMs, options.signal);
         if (woken !== 'quiet') continue;
         if (options.consistency !== 'stale') this.#refuseWhenCutOff();
@@ -87,14 +106,21 @@ export class Watching {
     }
   }
 
-  /** The state as of now. What changes while it is delivered follows from the history. */
-  async *#current(filter: InstanceFilter): AsyncGenerator<WatchEvent, void> {
+  /** The state as of now: references to records that never change. */
+  #present(filter: InstanceFilter): Present {
     const state = this.#host.state();
-    const { revision } = state;
-    const { instances } = state.query(filter, Number.MAX_SAFE_INTEGER, 0);
+    const instances =
+      filter.service === undefined
+        ? state.query(filter, Number.MAX_SAFE_INTEGER, 0).instances
+        : state.instancesOf(filter.service, filter);
+    return { revision: state.revision, instances };
+  }
+
+  /** What changes while it is delivered follows from the history. */
+  async *#deliver({ revision, instances }: Present): AsyncGenerator<WatchEvent, void> {
     let delivered = 0;
     for (const instance of instances) {
-      yield { type: 'current', record: toRecord(instance) satisfies InstanceRecord };
+      yield { type: 'current', record: toRecord(instance) };
       if (++delivered % eventsPerTurn === 0) await this.#breath();
     }
     yield { type: 'synced', revision };

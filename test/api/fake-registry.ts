@@ -8,6 +8,7 @@ import type {
   InstanceRecord,
   Registration,
   RegistrationResult,
+  WatchEvent,
 } from '../../src/registry/records.ts';
 import type {
   CallOptions,
@@ -21,6 +22,8 @@ import type {
   ReadOptions,
   RegistryService,
   StatusOptions,
+  WatchOptions,
+  WatchQuery,
 } from '../../src/registry/service.ts';
 import {
   defaultTtlPolicy,
@@ -47,6 +50,12 @@ export class FakeRegistry implements RegistryService, ClusterService {
   waiting = 0;
   /** Done before a deregistration is refused or carried out; may throw. */
   afterDeregistration: () => void = () => {};
+  /** What each watch delivers. */
+  watched: readonly WatchEvent[] = [{ type: 'progress', revision: 1 }];
+  /** A watch is over. */
+  onWatchEnd: () => void = () => {};
+  /** What was asked to be watched. */
+  readonly watches: WatchQuery[] = [];
   #revision = 0;
   #leases = 0;
   #seconds = 0;
@@ -167,6 +176,21 @@ export class FakeRegistry implements RegistryService, ClusterService {
       { instances: found.slice(offset, offset + (query.limit ?? 100)), total: found.length },
       options,
     );
+  }
+
+  /** Delivers `watched`, and then waits for the end. */
+  async *watch(query: WatchQuery, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void> {
+    this.watches.push(query);
+    await this.#enter(options);
+    try {
+      yield* this.watched;
+      await new Promise<void>((resolve) => {
+        options.signal?.addEventListener('abort', () => resolve());
+        if (options.signal?.aborted) resolve();
+      });
+    } finally {
+      this.onWatchEnd();
+    }
   }
 
   #answer<T>(value: T, options: ReadOptions): ReadAnswer<T> {
