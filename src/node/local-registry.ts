@@ -1,6 +1,7 @@
 import { encodeCommand } from '../registry/commands.ts';
 import { type ErrorFacts, RegistryError } from '../registry/errors.ts';
 import type { ApplyOutcome, Command, CommandResult, Instance, RenewedLease } from '../registry/machine.ts';
+import { defaultLimit } from '../registry/queries.ts';
 import type {
   DeregistrationResult,
   HeartbeatFailure,
@@ -165,9 +166,9 @@ export class LocalRegistry implements RegistryService {
   }
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
-    const { limit: _limit, offset: _offset, ...filter } = query;
+    const { limit = defaultLimit, offset = 0, ...filter } = query;
     const staleness = await this.#readyToAnswer(filter, options);
-    const { instances, total } = this.#host.state().query(query, query.limit ?? 100, query.offset ?? 0);
+    const { instances, total } = this.#host.state().query(filter, limit, offset);
     return this.#answer({ instances: instances.map(toRecord), total }, staleness);
   }
 

@@ -109,11 +109,7 @@ export class Watching {
   /** The state as of now: references to records that never change. */
   #present(filter: InstanceFilter): Present {
     const state = this.#host.state();
-    const instances =
-      filter.service === undefined
-        ? state.query(filter, Number.MAX_SAFE_INTEGER, 0).instances
-        : state.instancesOf(filter.service, filter);
-    return { revision: state.revision, instances };
+    return { revision: state.revision, instances: state.query(filter, Number.MAX_SAFE_INTEGER, 0).instances };
   }
 
   /** What changes while it is delivered follows from the history. */

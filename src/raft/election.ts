@@ -22,7 +22,7 @@ export class Campaign {
     if (granted && vouches) this.#vouched = true;
   }
 
-  /** Asked anew after each answer and each change of membership (trap 22). */
+  /** Asked anew after each answer, by the membership in force then. */
   outcome(membership: Membership): VoteOutcome {
     return voteOutcome(membership, this.#votes);
   }

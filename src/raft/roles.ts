@@ -435,11 +435,14 @@ export class Roles {
     this.#countVotes();
   }
 
-  /** Votes and acknowledgements so far are counted anew by the new membership (trap 22). */
+  /**
+   * A leader counts acknowledgements anew by the new membership (trap 22), and goes when it has no place in it. Votes need
+   * no counting: nobody campaigns before it has applied all that is committed of the membership (trap 8).
+   */
   membershipApplied(): void {
-    this.leader?.membershipChanged(this.#nowTick);
-    if (this.#state.role !== 'follower' && !isVoter(this.#membership, this.#id)) this.#becomeFollower(this.#term);
-    else this.#countVotes();
+    if (this.#state.role !== 'leader') return;
+    this.#state.leader.membershipChanged(this.#nowTick);
+    if (!isVoter(this.#membership, this.#id)) this.#becomeFollower(this.#term);
   }
 
   status(): Pick<

@@ -177,10 +177,7 @@ export class SnapshotReceiver {
 
   /** `commitIndex` is this member's own: what is not newer is refused. */
   receive(chunk: ArrivingChunk, commitIndex: number): ChunkVerdict {
-    // Complete and yet not committed: the core had no use for it then, and nothing of it was kept. Begin anew, or the
-    // sender would hear for ever that it is complete.
-    if (this.#isComplete && chunk.snapshot.index > commitIndex) this.reset();
-    const current = this.#transfer;
+    const current = this.#unfinishedOrInstalled(commitIndex);
     const isSame = current !== null && isSameSnapshot(current, chunk);
     // The last acknowledgement may have been lost after the snapshot was installed: say it again before judging its age.
     if (isSame && chunk.chunkIndex < current.receivedChunks) return acknowledge(current.receivedChunks);
@@ -210,8 +207,15 @@ export class SnapshotReceiver {
     return { action: 'append', startsOver, completes, nextChunkIndex: next.receivedChunks };
   }
 
-  get #isComplete(): boolean {
-    return this.#transfer !== null && this.#transfer.receivedChunks === this.#transfer.chunkCount;
+  /**
+   * What was received completely and is not committed was no use to the core at the time, and nothing of it was kept.
+   * It begins anew, or its sender would hear for ever that it is complete.
+   */
+  #unfinishedOrInstalled(commitIndex: number): Transfer | null {
+    if (this.#transfer === null) return null;
+    const { receivedChunks, chunkCount, identity } = this.#transfer;
+    if (receivedChunks === chunkCount && identity.index > commitIndex) this.reset();
+    return this.#transfer;
   }
 
   /** Forgets what was received, because it could not be staged or was dropped. */

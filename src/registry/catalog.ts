@@ -2,14 +2,31 @@ import { matches } from './filters.ts';
 import type { Instance } from './machine.ts';
 import type { Status } from './records.ts';
 import type { InstanceFilter } from './service.ts';
+import { lowerBound, SortedKeys } from './sorted-keys.ts';
 
-const statusOrder: Readonly<Record<Status, number>> = { up: 0, unknown: 1, unhealthy: 2 };
+/** An index that offers more than this part of all instances saves less than sorting its offer costs. */
+const usefulShare = 1 / 16;
+
+/** Lease ids begin at 1. */
+const noLease = 0;
 
 export interface StatusCounts {
   readonly total: number;
   readonly up: number;
   readonly unhealthy: number;
   readonly unknown: number;
+}
+
+export interface Selection {
+  readonly instances: readonly Instance[];
+  /** Matches in all, before the page was cut out. */
+  readonly total: number;
+}
+
+/** One service's instances. */
+interface Service {
+  readonly leaseOf: Map<string, number>;
+  readonly ids: SortedKeys;
 }
 
 /**
@@ -19,11 +36,11 @@ export interface StatusCounts {
 export class Catalog {
   /** By ascending lease id: a registration gets the greatest, and replacing a value keeps its place. */
   readonly #byLease = new Map<number, Instance>();
-  readonly #byName = new Map<string, Map<string, number>>();
+  readonly #services = new Map<string, Service>();
+  readonly #names = new SortedKeys();
   readonly #byTag = new Map<string, Set<number>>();
   readonly #byDependency = new Map<string, Set<number>>();
   readonly #counts: Record<Status, number> = { up: 0, unhealthy: 0, unknown: 0 };
-  #sortedNames: string[] | null = null;
 
   get size(): number {
     return this.#byLease.size;
@@ -43,24 +60,24 @@ export class Catalog {
   }
 
   find(name: string, id: string): Instance | undefined {
-    const leaseId = this.#byName.get(name)?.get(id);
-    return leaseId === undefined ? undefined : this.#byLease.get(leaseId);
+    return this.#byLease.get(this.#services.get(name)?.leaseOf.get(id) ?? noLease);
   }
 
   has(name: string): boolean {
-    return this.#byName.has(name);
+    return this.#services.has(name);
   }
 
   /** Lists a new lease. Any earlier one of the same instance must have been removed. */
   add(instance: Instance): void {
     const { name, id, metadata } = instance.registration;
-    let ids = this.#byName.get(name);
-    if (!ids) {
-      ids = new Map();
-      this.#byName.set(name, ids);
-      this.#sortedNames = null;
+    let service = this.#services.get(name);
+    if (!service) {
+      service = { leaseOf: new Map(), ids: new SortedKeys() };
+      this.#services.set(name, service);
+      this.#names.add(name);
     }
-    ids.set(id, instance.leaseId);
+    service.leaseOf.set(id, instance.leaseId);
+    service.ids.add(id);
     this.#byLease.set(instance.leaseId, instance);
     for (const tag of metadata.tags ?? []) addTo(this.#byTag, tag, instance.leaseId);
     for (const dependency of metadata.dependencies ?? []) addTo(this.#byDependency, dependency, instance.leaseId);
@@ -77,11 +94,14 @@ export class Catalog {
 
   remove(instance: Instance): void {
     const { name, id, metadata } = instance.registration;
-    const ids = this.#byName.get(name);
-    ids?.delete(id);
-    if (ids?.size === 0) {
-      this.#byName.delete(name);
-      this.#sortedNames = null;
+    const service = this.#services.get(name);
+    // A removal that finds nothing would put the counts wrong for good.
+    if (service?.leaseOf.get(id) !== instance.leaseId) throw new Error(`Lease ${instance.leaseId} is not listed.`);
+    service.leaseOf.delete(id);
+    service.ids.delete(id);
+    if (service.leaseOf.size === 0) {
+      this.#services.delete(name);
+      this.#names.delete(name);
     }
     this.#byLease.delete(instance.leaseId);
     for (const tag of metadata.tags ?? []) removeFrom(this.#byTag, tag, instance.leaseId);
@@ -91,29 +111,44 @@ export class Catalog {
 
   /** Instances of one service that match, healthy ones first, then by id. */
   instancesOf(name: string, filter: InstanceFilter = {}): Instance[] {
-    return this.#ofService(name)
-      .filter((instance) => matches(instance, filter))
-      .sort((a, b) => statusOrder[a.status] - statusOrder[b.status] || compare(a.registration.id, b.registration.id));
+    const found: Record<Status, Instance[]> = { up: [], unknown: [], unhealthy: [] };
+    for (const instance of this.#ofService(name, filter.instance_id)) {
+      if (matches(instance, filter)) found[instance.status].push(instance);
+    }
+    return [...found.up, ...found.unknown, ...found.unhealthy];
   }
 
-  /** All that match, by name and id. Looks only at those that the most selective index offers. */
-  select(filter: InstanceFilter): Instance[] {
+  /** A page of all that match, by name and id. Looks at no more instances than the indexes cannot rule out. */
+  select(filter: InstanceFilter, limit: number, offset: number): Selection {
+    const instances: Instance[] = [];
+    const knownTotal = this.#knownTotal(filter);
+    if (knownTotal !== null && offset >= knownTotal) return { instances, total: knownTotal };
+    let total = 0;
+    for (const instance of this.#candidates(filter)) {
+      if (!matches(instance, filter)) continue;
+      if (total++ >= offset && instances.length < limit) instances.push(instance);
+      if (knownTotal !== null && instances.length === limit) break;
+    }
+    return { instances, total: knownTotal ?? total };
+  }
+
+  /** How many match, where the counts tell without looking at any: then a page is found without reading to the end. */
+  #knownTotal({ status, ...others }: InstanceFilter): number | null {
+    if (Object.values(others).some((condition) => condition !== undefined)) return null;
+    if (status === undefined) return this.#byLease.size;
+    return status === 'down' ? 0 : this.#counts[status];
+  }
+
+  /** All that may match and perhaps others, by name and id. */
+  #candidates(filter: InstanceFilter): Iterable<Instance> {
     const indexed = this.#mostSelective(filter);
-    if (indexed) {
-      const found: Instance[] = [];
-      for (const leaseId of indexed) {
-        const instance = this.#byLease.get(leaseId);
-        if (instance && matches(instance, filter)) found.push(instance);
-      }
-      return found.sort(byNameAndId);
+    if (!indexed || indexed.size > this.#byLease.size * usefulShare) return this.#inOrder(filter);
+    const offered: Instance[] = [];
+    for (const leaseId of indexed) {
+      const instance = this.#byLease.get(leaseId);
+      if (instance && matches(instance, filter)) offered.push(instance);
     }
-    const found: Instance[] = [];
-    for (const name of this.#names()) {
-      if (filter.name !== undefined && !name.startsWith(filter.name)) continue;
-      const instances = this.#ofService(name).filter((instance) => matches(instance, filter));
-      found.push(...instances.sort(byNameAndId));
-    }
-    return found;
+    return offered.sort(byNameAndId);
   }
 
   #mostSelective(filter: InstanceFilter): ReadonlySet<number> | null {
@@ -124,18 +159,27 @@ export class Catalog {
     return sets.reduce<ReadonlySet<number> | null>((best, set) => (best && best.size <= set.size ? best : set), null);
   }
 
-  #ofService(name: string): Instance[] {
-    const found: Instance[] = [];
-    for (const leaseId of this.#byName.get(name)?.values() ?? []) {
-      const instance = this.#byLease.get(leaseId);
-      if (instance) found.push(instance);
+  *#inOrder({ service, name: prefix = '', instance_id }: InstanceFilter): Iterable<Instance> {
+    if (service !== undefined) {
+      yield* this.#ofService(service, instance_id);
+      return;
     }
-    return found;
+    const names = this.#names.all();
+    for (let position = lowerBound(names, prefix); position < names.length; position++) {
+      const name = names[position];
+      if (!name?.startsWith(prefix)) return;
+      yield* this.#ofService(name, instance_id);
+    }
   }
 
-  #names(): readonly string[] {
-    this.#sortedNames ??= [...this.#byName.keys()].sort();
-    return this.#sortedNames;
+  /** By id; only the one with `id` where one is given. */
+  *#ofService(name: string, id?: string): Iterable<Instance> {
+    const service = this.#services.get(name);
+    if (!service) return;
+    for (const known of id === undefined ? service.ids.all() : [id]) {
+      const instance = this.byLease(service.leaseOf.get(known) ?? noLease);
+      if (instance) yield instance;
+    }
   }
 }
 

@@ -41,7 +41,11 @@ export interface DecodedCommand {
 
 const codec = loadCodec<WireCommand>('command.proto', 'manifest.log.v1.Command');
 
-/** A command without its stamp. @param requestId empty for a leader's own commands */
+/**
+ * A command without its stamp.
+ * @param requestId empty for a leader's own commands
+ * @throws Error when a heartbeat command's leases do not ascend
+ */
 export function encodeCommand(requestId: string, command: Command): Uint8Array {
   return codec.encode({ requestId, ...bodyOf(command) });
 }
@@ -149,7 +153,12 @@ export function fromWireRegistration(wire: WireRegistration | null): Registratio
 }
 
 function deltas(ascending: readonly number[]): number[] {
-  return ascending.map((leaseId, position) => leaseId - (ascending[position - 1] ?? 0));
+  return ascending.map((leaseId, position) => {
+    const delta = leaseId - (ascending[position - 1] ?? 0);
+    // A negative one would come back as a lease of some other service.
+    if (!(delta > 0)) throw new Error(`Lease ids must ascend: ${leaseId} stands at position ${position}.`);
+    return delta;
+  });
 }
 
 function sums(differences: readonly number[]): number[] {

@@ -1,4 +1,4 @@
-import { Catalog, type StatusCounts } from './catalog.ts';
+import { Catalog, type Selection, type StatusCounts } from './catalog.ts';
 import { decodeCommand } from './commands.ts';
 import type {
   ApplyOutcome,
@@ -102,9 +102,8 @@ export class RegistryState {
   }
 
   /** A page of all instances that match, by name and id, and how many match in all. */
-  query(filter: InstanceFilter, limit: number, offset: number): { instances: readonly Instance[]; total: number } {
-    const found = this.#catalog.select(filter);
-    return { instances: found.slice(offset, offset + limit), total: found.length };
+  query(filter: InstanceFilter, limit: number, offset: number): Selection {
+    return this.#catalog.select(filter, limit, offset);
   }
 
   counts(): StatusCounts {

@@ -48,6 +48,9 @@ interface WirePart {
   readonly request?: { readonly requestId: string; readonly atLeaseMs: number; readonly resultJson: string };
 }
 
+const statuses: ReadonlySet<string> = new Set(['up', 'unhealthy', 'unknown'] satisfies Status[]);
+const causes: ReadonlySet<string> = new Set(['deregistered', 'expired'] satisfies Tombstone['cause'][]);
+
 const codec = loadCodec<WirePart>('command.proto', 'manifest.log.v1.SnapshotPart');
 
 /** The snapshot's bytes in chunks of about 256 KiB, made one at a time; the same state gives the same bytes. */
@@ -95,8 +98,9 @@ export class CaptureDecoder {
   readonly #instances: Instance[] = [];
   readonly #tombstones: Tombstone[] = [];
   readonly #requests: RememberedRequest[] = [];
+  readonly #listed = new Set<string>();
 
-  /** @throws Error when the bytes are no snapshot that this version knows */
+  /** @throws Error when the bytes are no snapshot that this version knows, or contradict themselves */
   push(chunk: Uint8Array): void {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const reader = protobuf.Reader.create(bytes);
@@ -107,7 +111,7 @@ export class CaptureDecoder {
         this.#rest = bytes.subarray(begin);
         return;
       }
-      this.#take(codec.decode(part));
+      this.#take(decoded(part));
     }
     this.#rest = new Uint8Array();
   }
@@ -128,26 +132,62 @@ export class CaptureDecoder {
   }
 
   #take(part: WirePart): void {
-    if (part.header) {
-      if (part.header.format !== format) {
-        throw new Error(`The snapshot has format ${part.header.format}; this version reads format ${format}.`);
-      }
-      this.#header = part.header;
-    } else if (part.instance) {
-      const { registration, status, ...rest } = part.instance;
-      this.#instances.push({
-        ...rest,
-        registration: fromWireRegistration(registration),
-        status: status as Status,
-      });
-    } else if (part.tombstone) {
-      this.#tombstones.push({ ...part.tombstone, cause: part.tombstone.cause as Tombstone['cause'] });
-    } else if (part.request) {
-      const { requestId, atLeaseMs, resultJson } = part.request;
-      this.#requests.push({ requestId, atLeaseMs, result: JSON.parse(resultJson) as CommandResult });
-    } else {
-      throw new Error('The snapshot has a part of a kind that this version does not know.');
+    if (part.header) this.#takeHeader(part.header);
+    else if (!this.#header) throw new Error('The snapshot does not begin with its header.');
+    else if (part.instance) this.#takeInstance(part.instance, this.#header);
+    else if (part.tombstone) this.#takeTombstone(part.tombstone);
+    else if (part.request) this.#takeRequest(part.request);
+    else throw new Error('The snapshot has a part of a kind that this version does not know.');
+  }
+
+  #takeHeader(header: NonNullable<WirePart['header']>): void {
+    if (header.format !== format) {
+      throw new Error(`The snapshot has format ${header.format}; this version reads format ${format}.`);
     }
+    if (this.#header) throw new Error('The snapshot is damaged: it has a second header.');
+    this.#header = header;
+  }
+
+  /** The indexes over the instances rest on what is checked here. */
+  #takeInstance({ registration, status, ...rest }: WireInstance, { nextLeaseId }: CaptureHeader): void {
+    const { leaseId } = rest;
+    const instance = {
+      ...rest,
+      registration: whole(() => fromWireRegistration(registration)),
+      status: status as Status,
+    };
+    const { name, id } = instance.registration;
+    const ascends = leaseId > (this.#instances.at(-1)?.leaseId ?? 0) && leaseId < nextLeaseId;
+    if (!ascends || !statuses.has(status) || this.#listed.has(`${name}/${id}`)) {
+      throw new Error(
+        `The snapshot is damaged: lease ${leaseId} of '${name}/${id}', '${status}', cannot be where it is.`,
+      );
+    }
+    this.#listed.add(`${name}/${id}`);
+    this.#instances.push(instance);
+  }
+
+  #takeTombstone(tombstone: NonNullable<WirePart['tombstone']>): void {
+    const { cause } = tombstone;
+    if (!causes.has(cause)) throw new Error(`The snapshot is damaged: a tombstone's cause is '${cause}'.`);
+    this.#tombstones.push({ ...tombstone, cause: cause as Tombstone['cause'] });
+  }
+
+  #takeRequest({ requestId, atLeaseMs, resultJson }: NonNullable<WirePart['request']>): void {
+    this.#requests.push({ requestId, atLeaseMs, result: whole(() => JSON.parse(resultJson) as CommandResult) });
+  }
+}
+
+function decoded(part: Uint8Array): WirePart {
+  return whole(() => codec.decode(part));
+}
+
+/** What `read` returns; its complaint, when there is one, says what could not be read. */
+function whole<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw new Error(`The snapshot is damaged: ${String(error)}`, { cause: error });
   }
 }
 

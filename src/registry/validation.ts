@@ -54,7 +54,8 @@ export const instanceId = z
 const version = z
   .string({ error: 'must be a string such as "1.0.0"' })
   .max(256, 'must have at most 256 characters')
-  .refine((text) => semver.parse(text)?.raw === text && /^\d/.test(text), {
+  // semver forgives spaces around a version and a "v" before it; a version that is compared and shown has neither.
+  .refine((text) => /^\d\S*$/.test(text) && semver.parse(text) !== null, {
     error: 'must be a semantic version such as "1.0.0" or "2.1.0-rc.1" (semver.org)',
     params: { code: 'invalid_version' satisfies ErrorCode },
   });
@@ -231,24 +232,55 @@ function objectError(text: string) {
   return (issue: { readonly code: string }) => (issue.code === 'unrecognized_keys' ? undefined : text);
 }
 
-/** What no schema looks at: nesting that could exhaust a stack, and a key that changes what objects are. */
+interface Nested {
+  readonly path: string;
+  readonly value: unknown;
+}
+
+/** What no schema looks at, and what would not come back from the log as it was sent. */
 function checkShape(input: unknown): void {
-  let level: unknown[] = [input];
+  let level: Nested[] = [{ path: '', value: input }];
   for (let depth = 0; level.length > 0; depth++) {
     if (depth > maxDepth) {
       throw new RegistryError('validation_error', `metadata is nested too deeply; at most ${maxDepth} levels.`, {
         field: 'metadata',
       });
     }
-    const next: unknown[] = [];
-    for (const value of level) {
-      if (typeof value !== 'object' || value === null) continue;
-      if (!Array.isArray(value) && Object.hasOwn(value, '__proto__')) {
-        throw new RegistryError('validation_error', '"__proto__" cannot be a key. Rename it.', { field: '__proto__' });
-      }
-      for (const child of Object.values(value)) next.push(child);
-    }
-    level = next;
+    level = level.flatMap(childrenOf);
+  }
+}
+
+function childrenOf({ path, value }: Nested): Nested[] {
+  checkValue(path, value);
+  if (typeof value !== 'object' || value === null) return [];
+  return Object.entries(value).map(([key, child]) => {
+    if (!Array.isArray(value)) checkKey(path, key);
+    return { path: path === '' ? key : `${path}.${key}`, value: child };
+  });
+}
+
+const loneSurrogate = /\p{Surrogate}/u;
+
+function checkValue(path: string, value: unknown): void {
+  // JSON has no infinite numbers: 1e999 would be kept as null.
+  const isInfinite = typeof value === 'number' && !Number.isFinite(value);
+  if (!isInfinite && !(typeof value === 'string' && loneSurrogate.test(value))) return;
+  const problem = isInfinite ? 'must be a finite number' : 'must be Unicode text, without half of a surrogate pair';
+  throw new RegistryError('validation_error', `${path || 'The body'} ${problem}.`, {
+    field: path || undefined,
+    value: isInfinite ? String(value) : shortened(value),
+  });
+}
+
+function checkKey(path: string, key: string): void {
+  if (key === '__proto__') {
+    // Changes what an object is, in more programs than this one.
+    throw new RegistryError('validation_error', '"__proto__" cannot be a key. Rename it.', { field: '__proto__' });
+  }
+  if (loneSurrogate.test(key)) {
+    throw new RegistryError('validation_error', `${path || 'The body'} has a key that is not Unicode text.`, {
+      field: path || undefined,
+    });
   }
 }
 
@@ -259,7 +291,7 @@ function completeTtl(asked: Partial<Ttl>, policy: TtlPolicy): Ttl {
     remove_after: asked.remove_after ?? policy.removeAfterSeconds,
   };
   for (const [key, value] of Object.entries(asked)) {
-    if (value >= policy.minimumSeconds && value <= policy.maximumSeconds) continue;
+    if (value === undefined || (value >= policy.minimumSeconds && value <= policy.maximumSeconds)) continue;
     throw new RegistryError(
       'validation_error',
       `ttl.${key} must be between ${policy.minimumSeconds} and ${policy.maximumSeconds} seconds.`,

@@ -18,6 +18,11 @@ export interface Model<State, Input, Output> {
   partition(history: History<Input, Output>): ReadonlyMap<string, History<Input, Output>>;
   initial(key: string): State;
   /**
+   * The same model, for one key's history only: states that no answer in it can tell apart may become one. That saves
+   * the search from visiting them all.
+   */
+  forHistory?(history: History<Input, Output>): Model<State, Input, Output>;
+  /**
    * States that may follow. Empty: the object never answers so in this state.
    * @param output `null`: no answer came, so any will do
    */

@@ -60,7 +60,7 @@ export function search<State, Input, Output>(
   key: string,
   limits: SearchLimits,
 ): SearchResult<State, Input, Output> {
-  return new Search(history, model, limits).run(model.initial(key));
+  return new Search(history, model.forHistory?.(history) ?? model, limits).run(model.initial(key));
 }
 
 class Search<State, Input, Output> {

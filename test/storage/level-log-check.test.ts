@@ -64,9 +64,38 @@ describe("LevelDB's log", () => {
     expect(readLog(grown).damagedAt).toBeNull();
   });
 
+  test('whose last record reached the disk in part and out of order, is legal: it was never acknowledged', () => {
+    const begin = offsetOfLargeRecord();
+    const untilLarge = log.subarray(0, begin + 100_000);
+    for (const [from, to] of [
+      // Only its first sector, only one in the middle, all but the last, or as little as its header is missing.
+      [begin, begin + 1_024],
+      [begin + 50_000, begin + 52_000],
+      [begin + 98_000, begin + 100_000],
+      [begin, begin + 100_000],
+    ] as const) {
+      const cut = copyOf(untilLarge);
+      cut.fill(0, from, to);
+      expect(readLog(cut).damagedAt, `${from - begin} to ${to - begin}`).toBeNull();
+    }
+  });
+
+  test('that had grown by a few bytes, and was not written, is legal', () => {
+    for (const grown of [1, 6, 7, 8, 600, 40_000]) {
+      expect(readLog(Buffer.concat([log, new Uint8Array(grown)])).damagedAt).toBeNull();
+    }
+  });
+
   test('with zeros in the middle and good records behind them is damaged', () => {
     const holed = copyOf(log);
     holed.fill(0, 100_352, 104_448);
     expect(readLog(holed).damagedAt).not.toBeNull();
   });
 });
+
+/** Where the record of 100,000 bytes begins: its first fragment fills the rest of a block. */
+function offsetOfLargeRecord(): number {
+  const at = Buffer.from(log).indexOf('zzzzzzzzzz');
+  // Header of a fragment, of a batch, of an operation, then the key.
+  return at - 7 - 12 - 1 - 1 - 'large'.length - 3;
+}

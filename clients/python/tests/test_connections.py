@@ -1,5 +1,6 @@
 """Connections are kept, replaced when they broke, and never left behind."""
 
+import asyncio
 import contextlib
 import gc
 import os
@@ -198,7 +199,7 @@ class Connections(unittest.TestCase):
         release = threading.Event()
 
         def hold_locks() -> None:
-            with client._lock, client._transport._order._lock, client._transport._pool._lock:
+            with client._leases._lock, client._turns._lock, client._calls._lock:
                 held.set()
                 release.wait()
 
@@ -213,6 +214,8 @@ class Connections(unittest.TestCase):
             try:
                 client.heartbeat("s", "s-1")
                 client.deregister("s", "s-1")
+                with ManifestClient(self.server.url) as another:
+                    asyncio.run(another.heartbeat_async("s", "s-1"))
                 os._exit(0)
             except BaseException:
                 os._exit(1)
@@ -228,7 +231,7 @@ class Connections(unittest.TestCase):
             os.waitpid(child, 0)
         self.assertEqual((bool(done), status), (True, 0))
         client.heartbeat("s", "s-1")
-        self.assertEqual(self.used_connections(), [0, 1, 1, 0])
+        self.assertEqual(self.used_connections(), [0, 1, 1, 2, 0])
 
 
 if __name__ == "__main__":

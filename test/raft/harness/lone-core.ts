@@ -16,7 +16,13 @@ import type { ScriptedDisk } from './disk.ts';
 import { bytes, from, restored } from './fixtures.ts';
 import { SimulatedMember } from './simulated-member.ts';
 
-export type MessageOfType<Type extends RaftMessage['type']> = Extract<RaftMessage, { readonly type: Type }>;
+/** The kind of message that may have this type; pre-votes and votes share theirs. */
+export type MessageOfType<Type extends RaftMessage['type']> = WithType<RaftMessage, Type>;
+type WithType<Message extends RaftMessage, Type> = Message extends RaftMessage
+  ? Type extends Message['type']
+    ? Message
+    : never
+  : never;
 
 /** One core, called `a`, whose peers are played by the test: what it says and does is kept for the test to look at. */
 export class LoneCore {

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextvars
 import functools
-import threading
-from concurrent.futures import ThreadPoolExecutor
+import ssl
 from types import TracebackType
 from typing import Any, Callable, Iterable, List, Mapping, Optional, Type, TypeVar, Union
 
+from .async_lane import AsyncLane
 from .records import HealthReport, ServiceRecord
 from .sync_client import UNSTATED_VERSION, SyncManifestClient
 
@@ -17,6 +15,9 @@ _T = TypeVar("_T")
 
 #: Calls of one client that may be under way at once for asyncio; more wait their turn.
 _ASYNC_CALLS_AT_ONCE = 16
+
+#: Heartbeats have threads of their own: a thousand lookups that wait for a slow registry must not cost an instance its lease.
+_ASYNC_HEARTBEATS_AT_ONCE = 4
 
 
 class ManifestClient(SyncManifestClient):
@@ -34,8 +35,20 @@ class ManifestClient(SyncManifestClient):
     ...     url = client.get_service("orchestrator")["interfaces"]["REST"]
     """
 
-    _executor: Optional[ThreadPoolExecutor] = None
-    _executor_lock = threading.Lock()
+    def __init__(
+        self,
+        manifest_url: Union[str, Iterable[str], None] = None,
+        auth_token: Optional[str] = None,
+        timeout: float = 5.0,
+        retries: int = 3,
+        *,
+        ssl_context: Optional[ssl.SSLContext] = None,
+    ) -> None:
+        super().__init__(manifest_url, auth_token, timeout, retries, ssl_context=ssl_context)
+        self._calls = AsyncLane("manifest-client", _ASYNC_CALLS_AT_ONCE)
+        self._heartbeats = AsyncLane("manifest-heartbeats", _ASYNC_HEARTBEATS_AT_ONCE)
+
+    __init__.__doc__ = SyncManifestClient.__init__.__doc__
 
     async def register_async(
         self,
@@ -56,9 +69,9 @@ class ManifestClient(SyncManifestClient):
         """See ``heartbeat``."""
         await self._in_thread(functools.partial(self.heartbeat, name, instance_id, lease_id))
 
-    async def deregister_async(self, name: str, instance_id: str) -> None:
+    async def deregister_async(self, name: str, instance_id: str, lease_id: Optional[int] = None) -> None:
         """See ``deregister``."""
-        await self._in_thread(functools.partial(self.deregister, name, instance_id))
+        await self._in_thread(functools.partial(self.deregister, name, instance_id, lease_id))
 
     async def get_service_async(self, name: str, *, consistency: Optional[str] = None) -> ServiceRecord:
         """See ``get_service``."""
@@ -125,24 +138,17 @@ class ManifestClient(SyncManifestClient):
     def close(self) -> None:
         """Closes the connections. Instances stay registered; later calls raise ``ManifestError``."""
         super().close()
-        with self._executor_lock:
-            executor, self._executor = self._executor, None
-        if executor is not None:
-            executor.shutdown(wait=False)
+        self._calls.close()
+        self._heartbeats.close()
 
     def forget_after_fork(self) -> None:
         """Called in a forked child, which has none of the parent's threads."""
         super().forget_after_fork()
-        self._executor_lock = threading.Lock()
-        self._executor = None
+        self._calls.forget_after_fork()
+        self._heartbeats.forget_after_fork()
 
     async def _in_thread(self, call: Callable[[], _T]) -> _T:
-        with self._executor_lock:
-            if self._executor is None:
-                self._executor = ThreadPoolExecutor(_ASYNC_CALLS_AT_ONCE, thread_name_prefix="manifest-client")
-            # Context variables go along, as with asyncio.to_thread, for those who trace requests through logs.
-            future = self._executor.submit(contextvars.copy_context().run, call)
-        return await asyncio.wrap_future(future)
+        return await self._calls.run(call)
 
     def __enter__(self) -> "ManifestClient":
         return self

@@ -6,12 +6,14 @@ import http.client
 import select
 import socket
 import ssl
-import threading
 import time
+from collections import deque
 from dataclasses import dataclass, replace
-from typing import Dict, List, Mapping, Optional
+from typing import Deque, Dict, List, Mapping, Optional
 
+from . import addresses
 from .endpoints import Endpoint
+from .timed_socket import TimedSocket
 
 #: Open connections to one node that wait for the next request; more are closed after use.
 MAX_IDLE_PER_ENDPOINT = 8
@@ -46,19 +48,29 @@ class ClosedError(Exception):
     """The client was closed."""
 
 
-@dataclass
-class _Idle:
-    connection: http.client.HTTPConnection
-    since: float
+@dataclass(frozen=True)
+class _Connection:
+    """An open connection. http.client lets go of its socket where a node announces that it will close; we do not."""
+
+    http: http.client.HTTPConnection
+    stream: TimedSocket
+    idle_since: float = 0.0
+
+    def close(self) -> None:
+        self.http.close()
+        self.stream.close()
 
 
 class ConnectionPool:
-    """Hands a connection to one request at a time. Thread safe, and usable in a forked child."""
+    """Hands a connection to one request at a time.
+
+    Thread safe without a lock, by operations of ``dict`` and ``deque`` that are atomic. So it is also usable in a forked
+    child, and in a signal handler that interrupts a call half-way, where a lock would be held for ever.
+    """
 
     def __init__(self, ssl_context: Optional[ssl.SSLContext] = None) -> None:
         self._ssl_context = ssl_context
-        self._lock = threading.Lock()
-        self._idle: Dict[Endpoint, List[_Idle]] = {}
+        self._idle: Dict[Endpoint, Deque[_Connection]] = {}
         self._closed = False
 
     def exchange(
@@ -76,8 +88,8 @@ class ConnectionPool:
         A kept connection that the node closed in the meantime is replaced at once.
 
         Args:
-            connect_seconds: limit for opening a connection.
-            answer_seconds: limit for the whole exchange on an open connection.
+            connect_seconds: limit for opening a connection, from the name's lookup to the end of the TLS handshake.
+            answer_seconds: limit for everything, from now to the last byte of the answer.
 
         Raises:
             NotSentError: nothing was sent.
@@ -91,7 +103,7 @@ class ConnectionPool:
             except _ClosedByNode:
                 pass
         try:
-            fresh = self._open(endpoint, min(connect_seconds, answer_seconds))
+            fresh = self._open(endpoint, min(time.monotonic() + connect_seconds, deadline))
             answer = self._exchange_on(fresh, endpoint, method, path, headers, body, deadline)
         except _ClosedByNode as problem:
             raise NoAnswerError(f"{endpoint} closed the connection without an answer") from problem
@@ -102,40 +114,52 @@ class ConnectionPool:
 
     def close(self) -> None:
         """Closes the waiting connections now, and those in use when their request ends."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, {}
-        _close_all(idle)
+        self._closed = True
+        self._close_idle()
 
     def forget_after_fork(self) -> None:
-        """In a forked child: the parent's connections are not ours to write to, and its lock may be held for ever."""
-        self._lock = threading.Lock()
-        idle, self._idle = self._idle, {}
-        _close_all(idle)
+        """In a forked child: the parent's connections are not ours to write to."""
+        self._close_idle()
 
-    def _open(self, endpoint: Endpoint, connect_seconds: float) -> http.client.HTTPConnection:
-        connection: http.client.HTTPConnection
-        if endpoint.scheme == "https":
-            context = self._ssl_context or ssl.create_default_context()
-            connection = http.client.HTTPSConnection(
-                endpoint.host, endpoint.port, timeout=connect_seconds, context=context
-            )
-        else:
-            connection = http.client.HTTPConnection(endpoint.host, endpoint.port, timeout=connect_seconds)
+    def _close_idle(self) -> None:
+        for waiting in list(self._idle.values()):
+            while True:
+                try:
+                    connection = waiting.pop()
+                except IndexError:
+                    break
+                connection.close()
+
+    def _open(self, endpoint: Endpoint, deadline: float) -> _Connection:
         try:
-            connection.connect()
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return connection
-        except (OSError, http.client.HTTPException) as problem:
-            connection.close()
+            stream = addresses.connect(endpoint.host, endpoint.port, deadline)
+        except OSError as problem:
+            raise NotSentError(f"cannot connect to {endpoint} ({_reason(problem)})") from problem
+        connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
+        try:
+            if endpoint.scheme == "https":
+                connection.default_port = http.client.HTTPS_PORT
+                stream.settimeout(max(0.001, deadline - time.monotonic()))
+                stream = self._tls().wrap_socket(stream, server_hostname=endpoint.host)
+        except (OSError, ValueError) as problem:
+            stream.close()
             raise NotSentError(f"cannot connect to {endpoint} ({_reason(problem)})") from problem
         except BaseException:
-            connection.close()
+            stream.close()
             raise
+        timed = TimedSocket(stream)
+        connection.sock = timed
+        return _Connection(connection, timed)
+
+    def _tls(self) -> ssl.SSLContext:
+        if self._ssl_context is None:
+            # Kept, as reading the system's certificates takes tens of milliseconds.
+            self._ssl_context = ssl.create_default_context()
+        return self._ssl_context
 
     def _exchange_on(
         self,
-        connection: http.client.HTTPConnection,
+        connection: _Connection,
         endpoint: Endpoint,
         method: str,
         path: str,
@@ -145,13 +169,10 @@ class ConnectionPool:
     ) -> Answer:
         keep = False
         try:
-            # Held on to, as http.client lets go of it where the node announces that it will close.
-            stream = connection.sock
-            _limit(stream, deadline)
-            connection.request(method, endpoint.base_path + path, body=body, headers=dict(headers))
-            _limit(stream, deadline)
-            response = connection.getresponse()
-            content = _read_all(stream, response, deadline)
+            connection.stream.deadline = deadline
+            connection.http.request(method, endpoint.base_path + path, body=body, headers=dict(headers))
+            response = connection.http.getresponse()
+            content = _read_all(response)
             keep = not response.will_close
             return Answer(response.status, {key.lower(): value for key, value in response.getheaders()}, content)
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as problem:
@@ -165,38 +186,39 @@ class ConnectionPool:
             else:
                 connection.close()
 
-    def _take(self, endpoint: Endpoint) -> Optional[http.client.HTTPConnection]:
+    def _take(self, endpoint: Endpoint) -> Optional[_Connection]:
         while True:
-            with self._lock:
-                if self._closed:
-                    raise ClosedError()
-                waiting = self._idle.get(endpoint)
-                if not waiting:
-                    return None
-                idle = waiting.pop()
-            if time.monotonic() - idle.since < MAX_IDLE_SECONDS and not _is_readable(idle.connection.sock):
-                return idle.connection
-            idle.connection.close()
+            if self._closed:
+                raise ClosedError()
+            try:
+                kept = self._idle.get(endpoint, _NONE).pop()
+            except IndexError:
+                return None
+            if time.monotonic() - kept.idle_since < MAX_IDLE_SECONDS and not _is_readable(kept.stream.raw):
+                return kept
+            kept.close()
 
-    def _give_back(self, endpoint: Endpoint, connection: http.client.HTTPConnection) -> None:
-        with self._lock:
-            waiting = self._idle.setdefault(endpoint, [])
-            if not self._closed and len(waiting) < MAX_IDLE_PER_ENDPOINT:
-                waiting.append(_Idle(connection, time.monotonic()))
-                return
-        connection.close()
+    def _give_back(self, endpoint: Endpoint, connection: _Connection) -> None:
+        waiting = self._idle.setdefault(endpoint, deque())
+        if len(waiting) >= MAX_IDLE_PER_ENDPOINT:
+            connection.close()
+            return
+        waiting.append(replace(connection, idle_since=time.monotonic()))
+        if self._closed:
+            self._close_idle()
+
+
+_NONE: Deque[_Connection] = deque(maxlen=0)
 
 
 class _ClosedByNode(Exception):
     """The node hung up before its answer began."""
 
 
-def _read_all(stream: socket.socket, response: http.client.HTTPResponse, deadline: float) -> bytes:
-    """Reads the body in pieces, so that a node that trickles cannot hold the caller past its deadline."""
+def _read_all(response: http.client.HTTPResponse) -> bytes:
     pieces: List[bytes] = []
     size_bytes = 0
     while response.length != 0 and not response.isclosed():
-        _limit(stream, deadline)
         piece = response.read1(65_536)
         if not piece:
             break
@@ -208,13 +230,6 @@ def _read_all(stream: socket.socket, response: http.client.HTTPResponse, deadlin
         raise http.client.IncompleteRead(b"", response.length)
     response.read()  # lets http.client use the connection again
     return b"".join(pieces)
-
-
-def _limit(stream: socket.socket, deadline: float) -> None:
-    left_seconds = deadline - time.monotonic()
-    if left_seconds <= 0:
-        raise socket.timeout("timed out")
-    stream.settimeout(left_seconds)
 
 
 def _is_readable(kept: socket.socket) -> bool:
@@ -232,9 +247,3 @@ def _reason(problem: Exception) -> str:
     if isinstance(problem, OSError) and problem.strerror:
         return problem.strerror
     return str(problem) or type(problem).__name__
-
-
-def _close_all(idle: Mapping[Endpoint, List[_Idle]]) -> None:
-    for waiting in idle.values():
-        for each in waiting:
-            each.connection.close()

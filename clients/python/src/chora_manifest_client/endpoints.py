@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-import threading
+import re
 import time
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, List, Optional, Tuple, Union
@@ -15,6 +15,8 @@ DEFAULT_URL = "http://localhost:8500"
 
 #: Seconds for which a node that failed is tried last.
 SET_ASIDE_SECONDS = 5.0
+
+_PLAIN = re.compile(r"[\x21-\x7e]*")
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,10 @@ def _parse_endpoint(url: object) -> Endpoint:
         raise _invalid("must begin with http:// or https:// and name a host", url)
     if parts.query or parts.fragment:
         raise _invalid("must not have a query or a fragment", url)
+    if port == 0:
+        raise _invalid("must not name port 0", url)
+    if not _PLAIN.fullmatch(parts.netloc + parts.path):
+        raise _invalid("must be ASCII without spaces; write other characters as %xx or, in the host, as xn--", url)
     base_path = parts.path.rstrip("/")
     if base_path.endswith("/v1"):
         base_path = base_path[: -len("/v1")]
@@ -78,7 +84,7 @@ def _invalid(problem: str, url: str) -> ValidationError:
 class EndpointOrder:
     """Which node to ask first: clients begin at different ones, stay while it answers, and leave when it fails.
 
-    Thread safe.
+    Thread safe without a lock, as every change is a single one: a signal handler may make a call in the middle of another.
     """
 
     def __init__(
@@ -89,28 +95,21 @@ class EndpointOrder:
     ) -> None:
         self._endpoints = endpoints
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._preferred = random.randrange(len(endpoints)) if first is None else first
         self._aside_until: Dict[Endpoint, float] = {}
 
     def in_order(self) -> List[Endpoint]:
         """All nodes, from the preferred one on, with those that failed lately at the end, longest ago first."""
-        with self._lock:
-            now = self._monotonic()
-            turned = self._endpoints[self._preferred :] + self._endpoints[: self._preferred]
-            return sorted(turned, key=lambda endpoint: max(0.0, self._aside_until.get(endpoint, 0.0) - now))
+        now = self._monotonic()
+        preferred = self._preferred
+        turned = self._endpoints[preferred:] + self._endpoints[:preferred]
+        return sorted(turned, key=lambda endpoint: max(0.0, self._aside_until.get(endpoint, 0.0) - now))
 
     def succeeded(self, endpoint: Endpoint) -> None:
         """The node answered: ask it first from now on."""
-        with self._lock:
-            self._aside_until.pop(endpoint, None)
-            self._preferred = self._endpoints.index(endpoint)
+        self._aside_until.pop(endpoint, None)
+        self._preferred = self._endpoints.index(endpoint)
 
     def failed(self, endpoint: Endpoint, aside_seconds: float = SET_ASIDE_SECONDS) -> None:
         """The node did not answer, or could not help: ask it last for a while."""
-        with self._lock:
-            self._aside_until[endpoint] = self._monotonic() + aside_seconds
-
-    def forget_after_fork(self) -> None:
-        """In a forked child, the lock may be held by a thread that only the parent has."""
-        self._lock = threading.Lock()
+        self._aside_until[endpoint] = self._monotonic() + aside_seconds

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional
+from typing import Any, Mapping, Optional, Type
 
 
 class ManifestError(Exception):
@@ -43,6 +43,22 @@ class ManifestError(Exception):
         self.retryable = retryable
         self.http_status = http_status
         self.retry_after_seconds = retry_after_seconds
+
+    def retold(
+        self, message: str, error_code: Optional[str] = None, kind: "Optional[Type[ManifestError]]" = None
+    ) -> "ManifestError":
+        """The same facts in other words, and as another kind of error where one is named."""
+        return (kind or type(self))(
+            error_code or self.error_code,
+            message,
+            field=self.field,
+            value=self.value,
+            details=self.details,
+            request_id=self.request_id,
+            retryable=self.retryable,
+            http_status=self.http_status,
+            retry_after_seconds=self.retry_after_seconds,
+        )
 
     def __str__(self) -> str:
         return f"{self.error_code}: {self.message}"
@@ -118,15 +134,20 @@ _CODE_BY_STATUS = {
 _OWN_FIELDS = frozenset(["error", "message", "field", "value", "details", "request_id", "retryable"])
 
 
-def error_from_answer(status: int, body: Any, request_id: str, retry_after_seconds: Optional[float]) -> ManifestError:
-    """Builds the error that an answer with a status of 300 and above stands for."""
+def error_from_answer(
+    status: int, body: Any, request_id: str, retry_after_seconds: Optional[float], asked: str = "the URL"
+) -> ManifestError:
+    """Builds the error that an answer with a status of 300 and above stands for. ``asked`` says where it came from."""
     if isinstance(body, dict) and isinstance(body.get("error"), str):
         code = str(body["error"])
         message = str(body.get("message") or f"The registry answered {status} without a reason.")
     else:
         body = {"details": body} if isinstance(body, dict) else {}
         code = _CODE_BY_STATUS.get(status, "unexpected_answer")
-        message = f"HTTP {status} from something that is not the registry; check the URL and any proxy on the way."
+        message = (
+            f"HTTP {status} from something at {asked} that is not the registry; "
+            "check manifest_url and any proxy on the way."
+        )
     details = body.get("details")
     more = {key: value for key, value in body.items() if key not in _OWN_FIELDS}
     retryable = body.get("retryable")

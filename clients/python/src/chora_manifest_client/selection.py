@@ -17,11 +17,11 @@ _PREFERENCE = {"up": 0, "unknown": 1, "unhealthy": 2}
 
 
 class TurnTaker:
-    """Hands out the best instances of a service in turn, beginning anywhere. Thread safe."""
+    """Hands out the best instances of a service in turn, beginning anywhere. Thread safe, also within a signal handler."""
 
     def __init__(self, choose: Callable[[int], int] = random.randrange) -> None:
         self._choose = choose
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._last_id_by_name: "OrderedDict[str, str]" = OrderedDict()
 
     def pick(self, name: str, records: Sequence[ServiceRecord]) -> ServiceRecord:
@@ -42,7 +42,7 @@ class TurnTaker:
 
     def forget_after_fork(self) -> None:
         """In a forked child, the lock may be held by a thread that only the parent has."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
 
 def _rank(record: ServiceRecord) -> int:

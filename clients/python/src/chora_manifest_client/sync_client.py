@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import secrets
 import ssl
-import threading
-from collections import OrderedDict
 from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union, cast
 
 from . import arguments, fork_safety
 from .endpoints import DEFAULT_URL, parse_endpoints
 from .errors import ManifestError, ServiceNotFoundError, UnavailableError, ValidationError
+from .leases import Leases
 from .paging import read_all
 from .records import HealthReport, ServiceRecord
 from .selection import TurnTaker
@@ -19,8 +18,6 @@ from .transport import Reply, Request, Transport
 
 #: A version for those who do not state one.
 UNSTATED_VERSION = "0.0.0"
-
-_REMEMBERED_DEREGISTRATIONS = 1_024
 
 
 class SyncManifestClient:
@@ -48,7 +45,9 @@ class SyncManifestClient:
         Raises:
             ValidationError: an argument is unusable; ``field`` names it.
         """
-        self._endpoints = parse_endpoints(manifest_url or os.environ.get("MANIFEST_URL") or DEFAULT_URL)
+        if manifest_url is None or manifest_url == "":
+            manifest_url = os.environ.get("MANIFEST_URL") or DEFAULT_URL
+        self._endpoints = parse_endpoints(manifest_url)
         token = os.environ.get("MANIFEST_AUTH_TOKEN") if auth_token is None else auth_token
         self._transport = Transport(
             self._endpoints,
@@ -58,8 +57,7 @@ class SyncManifestClient:
             ssl_context,
         )
         self._turns = TurnTaker()
-        self._lock = threading.Lock()
-        self._deregistered: "OrderedDict[Tuple[str, str], None]" = OrderedDict()
+        self._leases = Leases(self._transport)
         fork_safety.watch(self)
 
     def register(
@@ -92,23 +90,11 @@ class SyncManifestClient:
 
         Raises:
             ValidationError, DependencyNotFoundError, UnauthorizedError: the registry refused; the message says why.
-            OutcomeUnknownError: no answer came; register the same ``instance_id`` again.
+            OutcomeUnknownError: no answer came; register again, with ``details["instance_id"]`` as ``instance_id``.
             UnavailableError: no node could take it.
         """
-        arguments.service_name(name)
-        if not interfaces:
-            message = 'interfaces must name at least one interface, such as {"REST": "http://10.0.0.10:9000"}.'
-            raise ValidationError("validation_error", message, field="interfaces", value=interfaces)
-        own_id = instance_id or f"{name}-{secrets.token_hex(4)}"
-        arguments.instance_id(own_id)
-        fields: Dict[str, Any] = {"name": name, "id": own_id, "version": version, "interfaces": dict(interfaces)}
-        if metadata is not None:
-            fields["metadata"] = dict(metadata)
-        if ttl is not None:
-            fields["ttl"] = dict(ttl)
-        with self._lock:
-            self._deregistered.pop((name, own_id), None)
-        self._transport.call(Request("POST", "/v1/services", body=arguments.json_body(fields)))
+        own_id, body = registration_body(name, version, interfaces, metadata, instance_id, ttl)
+        self._leases.register(name, own_id, body)
         return own_id
 
     def heartbeat(self, name: str, instance_id: str, lease_id: Optional[int] = None) -> None:
@@ -123,30 +109,20 @@ class SyncManifestClient:
             LeaseMismatchError: it was registered again, by somebody else.
             UnavailableError: no node could take it; the next heartbeat may.
         """
-        body = None if lease_id is None else arguments.json_body({"lease_id": lease_id})
-        self._transport.call(Request("PUT", f"{_instance_path(name, instance_id)}/heartbeat", body=body))
+        self._leases.renew(name, instance_id, lease_id)
 
-    def deregister(self, name: str, instance_id: str) -> None:
+    def deregister(self, name: str, instance_id: str, lease_id: Optional[int] = None) -> None:
         """Takes an instance off the list. Deregistering once more what this client has deregistered does nothing.
+
+        Args:
+            lease_id: where given, must be the lease of the latest registration.
 
         Raises:
             ServiceNotFoundError: it is not listed.
+            LeaseMismatchError: it was registered again, by somebody else, who keeps it.
             UnavailableError: no node could take it; the lease runs out by itself.
         """
-        path = _instance_path(name, instance_id)
-        key = (name, instance_id)
-        try:
-            self._transport.call(Request("DELETE", path, is_removal=True))
-        except ServiceNotFoundError:
-            # Programs deregister in a signal handler and again at exit.
-            with self._lock:
-                if key in self._deregistered:
-                    return
-            raise
-        with self._lock:
-            self._deregistered[key] = None
-            if len(self._deregistered) > _REMEMBERED_DEREGISTRATIONS:
-                self._deregistered.popitem(last=False)
+        self._leases.remove(name, instance_id, lease_id)
 
     def get_service(self, name: str, *, consistency: Optional[str] = None) -> ServiceRecord:
         """Finds one instance of a service: one that is ``up`` if there is any, in turn, else the best of the others.
@@ -267,7 +243,7 @@ class SyncManifestClient:
 
     def forget_after_fork(self) -> None:
         """Called in a forked child."""
-        self._lock = threading.Lock()
+        self._leases.forget_after_fork()
         self._turns.forget_after_fork()
         self._transport.forget_after_fork()
 
@@ -276,8 +252,30 @@ class SyncManifestClient:
         return f"{type(self).__name__}({urls!r})"
 
 
-def _instance_path(name: str, instance_id: str) -> str:
-    return f"/v1/services/{arguments.service_name(name)}/{arguments.instance_id(instance_id)}"
+def registration_body(
+    name: str,
+    version: str,
+    interfaces: Optional[Mapping[str, str]],
+    metadata: Optional[Mapping[str, Any]],
+    instance_id: Optional[str],
+    ttl: Optional[Mapping[str, float]],
+) -> Tuple[str, bytes]:
+    """The instance's id and what to send. The arguments are those of ``register``."""
+    arguments.service_name(name)
+    if not interfaces:
+        message = 'interfaces must name at least one interface, such as {"REST": "http://10.0.0.10:9000"}.'
+        raise ValidationError("validation_error", message, field="interfaces", value=interfaces)
+    own_id = f"{name}-{secrets.token_hex(4)}" if instance_id is None else instance_id
+    arguments.instance_id(own_id)
+    fields: Dict[str, Any] = {"name": name, "id": own_id, "version": version}
+    for field, value in (("interfaces", interfaces), ("metadata", metadata), ("ttl", ttl)):
+        if value is None:
+            continue
+        if not isinstance(value, Mapping):
+            message = f"{field} must be a mapping, such as a dict; got {type(value).__name__}."
+            raise ValidationError("validation_error", message, field=field)
+        fields[field] = dict(value)
+    return own_id, arguments.json_body(fields)
 
 
 def _query(**parameters: Union[str, Iterable[str], None]) -> Tuple[Tuple[str, str], ...]:

@@ -6,7 +6,7 @@ import json
 import logging
 import ssl
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
 from urllib.parse import urlencode
 
@@ -44,6 +44,8 @@ class Reply:
 
     headers: Mapping[str, str]
     content: Any
+    #: An earlier attempt, whose answer was lost, may have been carried out as well, and may still be.
+    maybe_repeated: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,34 +74,43 @@ class Transport:
         self._timeout_seconds = timeout_seconds
         self._rounds = retries + 1
 
+    @property
+    def timeout_seconds(self) -> float:
+        """The limit of one call where none is given."""
+        return self._timeout_seconds
+
     def close(self) -> None:
         """Closes every connection."""
         self._pool.close()
 
     def forget_after_fork(self) -> None:
         """Leaves the parent's connections to the parent."""
-        self._order.forget_after_fork()
         self._pool.forget_after_fork()
 
-    def call(self, request: Request, rounds: Optional[int] = None) -> Reply:
+    def call(self, request: Request, rounds: Optional[int] = None, timeout_seconds: Optional[float] = None) -> Reply:
         """Sends the request until a node gives an answer that another attempt could not better.
+
+        Args:
+            rounds: how often all nodes are asked, where it is not as often as ever.
+            timeout_seconds: limit for this call, where it is not the client's own.
 
         Raises:
             ManifestError: the registry's refusal; ``UnavailableError`` where time or rounds ran out, or
                 ``OutcomeUnknownError`` if the call is a write that may have happened.
         """
         request_id = uuid.uuid4().hex
-        budget = Budget(self._timeout_seconds, rounds or self._rounds, self._clock)
+        budget = Budget(timeout_seconds or self._timeout_seconds, rounds or self._rounds, self._clock)
         may_have_happened = False
         while True:
             waits_seconds: List[float] = []
+            problems: Dict[Endpoint, str] = {}
             to_ask = self._order.in_order()
             while to_ask:
                 endpoint = to_ask.pop(0)
                 attempt_seconds = budget.attempt_seconds(is_last_of_round=not to_ask)
                 outcome = self._attempt(endpoint, request, request_id, attempt_seconds)
                 if isinstance(outcome, Reply):
-                    return outcome
+                    return replace(outcome, maybe_repeated=outcome.maybe_repeated or may_have_happened)
                 error = outcome.error
                 if request.is_removal and isinstance(error, ServiceNotFoundError):
                     if may_have_happened or outcome.sent_twice:
@@ -108,6 +119,7 @@ class Transport:
                 if not error.retryable:
                     raise error
                 _logger.debug("%s %s at %s: %s", request.method, request.path, endpoint, error)
+                problems[endpoint] = error.message
                 if error.retry_after_seconds is not None:
                     waits_seconds.append(error.retry_after_seconds)
                 if isinstance(error, RateLimitError):
@@ -115,7 +127,7 @@ class Transport:
                 if budget.left_seconds <= 0:
                     break
             if not budget.next_round(min(waits_seconds, default=0.0)):
-                raise _last_word(error, request, may_have_happened)
+                raise _last_word(error, problems, request, may_have_happened)
 
     def _attempt(
         self, endpoint: Endpoint, request: Request, request_id: str, attempt_seconds: float
@@ -147,7 +159,7 @@ class Transport:
     def _read(self, endpoint: Endpoint, answer: Answer, request_id: str) -> Union[Reply, _Failure]:
         try:
             content = json.loads(answer.body) if answer.body else None
-        except ValueError:
+        except (ValueError, RecursionError):
             content = None
             if answer.status < 300:
                 # Text in place of JSON: a proxy's page, or the URL of something else.
@@ -157,9 +169,9 @@ class Transport:
                     may_have_happened=True,
                 )
         if 200 <= answer.status < 300:
-            return Reply(answer.headers, content)
+            return Reply(answer.headers, content, maybe_repeated=answer.sent_twice)
         asked_seconds = retry_after_seconds(answer.headers, self._clock.wall())
-        error = error_from_answer(answer.status, content, request_id, asked_seconds)
+        error = error_from_answer(answer.status, content, request_id, asked_seconds, str(endpoint))
         # The registry's own 429 and 503 say that it did not happen; a proxy's 502 and 504 say nothing of the kind.
         surely_not = answer.status in (429, 503) and isinstance(content, dict)
         return _Failure(error, may_have_happened=error.retryable and not surely_not, sent_twice=answer.sent_twice)
@@ -177,15 +189,15 @@ class Transport:
         return headers
 
 
-def _last_word(error: ManifestError, request: Request, may_have_happened: bool) -> ManifestError:
-    if request.method == "GET" or not may_have_happened or isinstance(error, OutcomeUnknownError):
-        return error
-    return OutcomeUnknownError(
-        "outcome_unknown",
-        f"{error.message} An earlier attempt may have been carried out; repeating the call is safe.",
-        details=error.details,
-        request_id=error.request_id,
-        retryable=True,
-        http_status=error.http_status,
-        retry_after_seconds=error.retry_after_seconds,
-    )
+def _last_word(
+    error: ManifestError, problems: Mapping[Endpoint, str], request: Request, may_have_happened: bool
+) -> ManifestError:
+    """The last node's error, with what each node said where several were asked."""
+    message = error.message
+    if len(problems) > 1:
+        message = "No node could answer: " + " ".join(f"[{endpoint}] {said}" for endpoint, said in problems.items())
+    is_of_unknown_outcome = may_have_happened and request.method != "GET"
+    if is_of_unknown_outcome and not isinstance(error, OutcomeUnknownError):
+        message = f"{message} An earlier attempt may have been carried out; repeating the call is safe."
+        return error.retold(message, "outcome_unknown", OutcomeUnknownError)
+    return error.retold(message)
