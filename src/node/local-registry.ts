@@ -1,4 +1,5 @@
 import { encodeCommand } from '../registry/commands.ts';
+import { cursorAfter } from '../registry/cursor.ts';
 import { type ErrorFacts, RegistryError } from '../registry/errors.ts';
 import type { ApplyOutcome, Command, CommandResult, Instance, RenewedLease } from '../registry/machine.ts';
 import { defaultLimit } from '../registry/queries.ts';
@@ -166,10 +167,12 @@ export class LocalRegistry implements RegistryService {
   }
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
-    const { limit = defaultLimit, offset = 0, ...filter } = query;
+    const { limit = defaultLimit, offset = 0, after, ...filter } = query;
     const staleness = await this.#readyToAnswer(filter, options);
-    const { instances, total } = this.#host.state().query(filter, limit, offset);
-    return this.#answer({ instances: instances.map(toRecord), total }, staleness);
+    const { instances, total, hasMore } = this.#host.state().query(filter, limit, offset, after);
+    const last = instances.at(-1);
+    const next = hasMore && last ? cursorAfter(last.registration) : null;
+    return this.#answer({ instances: instances.map(toRecord), total, next }, staleness);
   }
 
   #submit(command: Command, kind: 'heartbeats' | 'other', timeoutMs: number): Promise<ApplyOutcome> {

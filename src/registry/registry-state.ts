@@ -15,7 +15,7 @@ import type {
   Tombstone,
 } from './machine.ts';
 import { defaultRegistryLimits, Graveyard, type RegistryLimits, RequestMemory } from './memories.ts';
-import type { InstanceFilter } from './service.ts';
+import type { InstanceFilter, InstanceKey } from './service.ts';
 import { hashOf, type RegistryCapture } from './snapshot.ts';
 import { formatTimestamp } from './views.ts';
 
@@ -102,8 +102,8 @@ export class RegistryState {
   }
 
   /** A page of all instances that match, by name and id, and how many match in all. */
-  query(filter: InstanceFilter, limit: number, offset: number): Selection {
-    return this.#catalog.select(filter, limit, offset);
+  query(filter: InstanceFilter, limit: number, offset: number, after?: InstanceKey): Selection {
+    return this.#catalog.select(filter, limit, offset, after);
   }
 
   counts(): StatusCounts {

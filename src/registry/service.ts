@@ -39,6 +39,10 @@ export interface InstanceFilter {
   readonly environment?: string | undefined;
   readonly dependency?: string | undefined;
   readonly interface?: string | undefined;
+  /** A version or a range of versions, such as `^1.2`. */
+  readonly version?: string | undefined;
+  /** From key to value, as text; a list in the metadata needs to have the value among others. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly instance_id?: string | undefined;
   /** Prefix of the service name. */
   readonly name?: string | undefined;
@@ -50,6 +54,13 @@ export interface ListQuery extends InstanceFilter {
   /** 1 to 1000, 100 by default. */
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
+  /** Only what comes after this instance, by name and id: a walk that changes in between cannot disturb. */
+  readonly after?: InstanceKey | undefined;
+}
+
+export interface InstanceKey {
+  readonly name: string;
+  readonly id: string;
 }
 
 /** What to watch, and from where. Validated by `parseWatchQuery`. */
@@ -79,6 +90,8 @@ export interface InstancePage {
   readonly instances: readonly InstanceRecord[];
   /** Matches in all, before `limit` and `offset`. */
   readonly total: number;
+  /** Cursor of what comes after these; `null` at the end of the list. */
+  readonly next: string | null;
 }
 
 /**

@@ -50,7 +50,7 @@ export function registryImplementation(context: CallContext): UntypedServiceImpl
         const filter = parseInstanceFilter(fromFilter(request.filter));
         const answer = await registry.getInstances(name, filter, readOptions(request, options, call));
         const { value: instances } = answer;
-        return toInstancesResponse({ ...answer, value: { instances, total: instances.length } });
+        return toInstancesResponse({ ...answer, value: { instances, total: instances.length, next: null } });
       },
       isHeld,
     ),
@@ -58,8 +58,8 @@ export function registryImplementation(context: CallContext): UntypedServiceImpl
       context,
       read('ListServices'),
       async (request, options, call) => {
-        const { filter, name, limit, offset } = request;
-        const query = parseListQuery({ ...fromFilter(filter), ...present({ name, limit, offset }) });
+        const { filter, name, limit, offset, cursor } = request;
+        const query = parseListQuery({ ...fromFilter(filter), ...present({ name, limit, offset, cursor }) });
         return toInstancesResponse(await registry.list(query, readOptions(request, options, call)));
       },
       isHeld,

@@ -47,11 +47,12 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
     row('/services', async (request, reply) => {
       const query = parseListQuery(queryOf(request), readParameters);
       const answer = await registry.list(query, heldCallOf(request, reply));
-      const { instances, total } = answer.value;
+      const { instances, total, next } = answer.value;
       reply.header('x-total-count', total);
-      const nextOffset = query.offset + instances.length;
-      if (instances.length > 0 && nextOffset < total) {
-        reply.header('link', `<${nextPage(request, query.limit, nextOffset)}>; rel="next"`);
+      if (next !== null) {
+        const page = query.after ? { cursor: next } : { offset: String(query.offset + instances.length) };
+        reply.header('x-manifest-cursor', next);
+        reply.header('link', `<${nextPage(request, { limit: String(query.limit), ...page })}>; rel="next"`);
       }
       return show(request, reply, answer, ['list', conditions(query)], instances);
     }),
@@ -122,10 +123,9 @@ function conditions(query: ListQuery): [string, unknown][] {
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function nextPage(request: FastifyRequest, limit: number, offset: number): string {
+function nextPage(request: FastifyRequest, page: Readonly<Record<string, string>>): string {
   const [path = '', query = ''] = request.url.split('?', 2);
   const parameters = new URLSearchParams(query);
-  parameters.set('limit', String(limit));
-  parameters.set('offset', String(offset));
+  for (const [name, value] of Object.entries(page)) parameters.set(name, value);
   return `${path}?${parameters}`;
 }

@@ -1,3 +1,4 @@
+import { cursorAfter } from '../../registry/cursor.ts';
 import type { HeartbeatsResult, InstanceRecord, Metadata } from '../../registry/records.ts';
 import type { InstanceFilter, InstancePage, ListQuery, ReadAnswer, ReadOptions } from '../../registry/service.ts';
 import type { RegistrationBody } from '../../registry/validation.ts';
@@ -42,6 +43,8 @@ export interface FilterMessage {
   readonly dependency?: string | undefined;
   readonly interface?: string | undefined;
   readonly instance_id?: string | undefined;
+  readonly version?: string | undefined;
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
 }
 
 interface HoldMessage {
@@ -60,6 +63,7 @@ export interface ListServicesRequest extends HoldMessage {
   readonly name?: string | undefined;
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
+  readonly cursor?: string | undefined;
   readonly consistency?: string | undefined;
 }
 
@@ -71,6 +75,7 @@ export interface InstancesResponse {
   readonly revision: number;
   readonly leader?: string | undefined;
   readonly staleness_ms?: number | undefined;
+  readonly next_cursor?: string | undefined;
 }
 
 export function toRegisterRequest(body: RegistrationBody): RegisterRequest {
@@ -92,8 +97,9 @@ export function toGetServiceRequest(name: string, filter: InstanceFilter, option
 }
 
 export function toListServicesRequest(query: ListQuery, options: ReadOptions): ListServicesRequest {
-  const { name, limit, offset } = query;
-  return { filter: toFilter(query), name, limit, offset, consistency: options.consistency, ...toHold(options) };
+  const { name, limit, offset, after } = query;
+  const page = after ? { cursor: after.name === '' ? '' : cursorAfter(after) } : { offset };
+  return { filter: toFilter(query), name, limit, ...page, consistency: options.consistency, ...toHold(options) };
 }
 
 function toHold({ hold }: ReadOptions): HoldMessage {
@@ -109,15 +115,16 @@ export function fromHold({ hold_after, hold_ms }: HoldMessage): Record<string, u
 }
 
 export function toFilter(filter: InstanceFilter): FilterMessage {
-  const { status, tags, environment, dependency, interface: type, instance_id } = filter;
-  return { status, tags, environment, dependency, interface: type, instance_id };
+  const { status, tags, environment, dependency, interface: type, instance_id, version, metadata } = filter;
+  return { status, tags, environment, dependency, interface: type, instance_id, version, metadata };
 }
 
 /** The conditions in the form of a query string, so that one validation serves both faces. */
 export function fromFilter(filter: FilterMessage | null | undefined): Record<string, unknown> {
   if (!filter) return {};
-  const { tags, ...others } = filter;
-  return { ...others, ...(tags && tags.length > 0 ? { tag: tags } : {}) };
+  const { tags, metadata = {}, ...others } = filter;
+  const conditions = Object.entries(metadata).map(([key, value]) => [`metadata.${key}`, value]);
+  return { ...others, ...(tags && tags.length > 0 ? { tag: tags } : {}), ...Object.fromEntries(conditions) };
 }
 
 export function toInstancesResponse(answer: ReadAnswer<InstancePage>): InstancesResponse {
@@ -128,12 +135,17 @@ export function toInstancesResponse(answer: ReadAnswer<InstancePage>): Instances
     revision,
     ...(leader === null ? {} : { leader }),
     ...(staleness_ms === null ? {} : { staleness_ms }),
+    ...(value.next === null ? {} : { next_cursor: value.next }),
   };
 }
 
 export function fromInstancesResponse(response: InstancesResponse): ReadAnswer<InstancePage> {
   return {
-    value: { instances: response.instances.map(fromInstance), total: response.total },
+    value: {
+      instances: response.instances.map(fromInstance),
+      total: response.total,
+      next: response.next_cursor ?? null,
+    },
     revision: response.revision,
     leader: response.leader ?? null,
     staleness_ms: response.staleness_ms ?? null,
