@@ -28,11 +28,18 @@ export interface CallRules<Response = never> {
   doneAlready?(error: RegistryError): Response | null;
 }
 
+export interface ClientCallOptions extends CallOptions {
+  /** Ends the call; it fails with the signal's reason then. A write that was sent may have happened all the same. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Carries calls to one member after another until one answers. */
 export class Caller {
   readonly #endpoints: Endpoints;
   readonly #authToken: string | null;
   readonly #timeoutMs: number;
+  /** One for each call under way, to end it by. */
+  readonly #underWay = new Set<AbortController>();
   #closed = false;
 
   constructor(addresses: readonly string[], authToken: string | null, timeoutMs = defaultTimeoutMs) {
@@ -41,17 +48,46 @@ export class Caller {
     this.#timeoutMs = timeoutMs;
   }
 
+  /** Ends the calls under way, as if no member had answered them, and refuses others. */
   close(): void {
     this.#closed = true;
+    for (const stop of this.#underWay) stop.abort();
     this.#endpoints.close();
   }
 
-  /** @throws RegistryError the registry's own, or `service_unavailable` or `outcome_unknown` where none answered */
+  /**
+   * @throws RegistryError the registry's own, or `service_unavailable` or `outcome_unknown` where none answered
+   * @throws the reason of `options.signal`, once that is aborted
+   */
   async call<Request, Response>(
+    method: MethodDefinition<Request, Response>,
+    request: Request,
+    options: ClientCallOptions,
+    rules: CallRules<Response>,
+  ): Promise<Response> {
+    const { signal } = options;
+    signal?.throwIfAborted();
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    signal?.addEventListener('abort', abort);
+    this.#underWay.add(stop);
+    try {
+      return await this.#attempts(method, request, options, rules, stop.signal);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error;
+    } finally {
+      this.#underWay.delete(stop);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async #attempts<Request, Response>(
     method: MethodDefinition<Request, Response>,
     request: Request,
     options: CallOptions,
     rules: CallRules<Response>,
+    stop: AbortSignal,
   ): Promise<Response> {
     const heldMs = rules.heldMs ?? 0;
     const deadlineMs = performance.now() + (options.timeoutMs ?? this.#timeoutMs) + heldMs;
@@ -59,11 +95,10 @@ export class Caller {
     let mayHaveHappened = false;
     let last: AttemptFailure | null = null;
     for (let attempt = 0; attempt < maxRounds * this.#endpoints.count; attempt++) {
-      if (!(await this.#waitTurn(attempt, deadlineMs))) break;
-      if (this.#closed) throw new RegistryError('service_unavailable', 'This client is closed.');
+      if (!(await this.#waitTurn(attempt, deadlineMs, stop)) || this.#closed) break;
       const { address, client } = this.#endpoints.current();
       try {
-        return await unary(client, method, request, metadata, this.#attemptMs(deadlineMs, heldMs));
+        return await unary(client, method, request, metadata, this.#attemptMs(deadlineMs, heldMs), stop);
       } catch (thrown) {
         last = readFailure(thrown as ServiceError, address);
       }
@@ -73,18 +108,21 @@ export class Caller {
       mayHaveHappened ||= last.mayHaveHappened;
       this.#endpoints.leave(address);
     }
+    if (this.#closed && !(rules.writes && mayHaveHappened)) {
+      throw new RegistryError('service_unavailable', 'This client is closed.');
+    }
     throw verdict(last, rules.writes && mayHaveHappened);
   }
 
-  /** Before a new round there is a pause. @returns false when the time is over */
-  async #waitTurn(attempt: number, deadlineMs: number): Promise<boolean> {
+  /** Before a new round there is a pause. @returns false when the time is over, or the call stopped */
+  async #waitTurn(attempt: number, deadlineMs: number, stop: AbortSignal): Promise<boolean> {
+    if (stop.aborted) return false;
     const leftMs = deadlineMs - performance.now();
     const round = Math.floor(attempt / this.#endpoints.count);
     if (round === 0 || attempt % this.#endpoints.count !== 0) return leftMs > 0;
     const waitMs = firstWaitMs * 2 ** (round - 1) * (0.5 + Math.random() / 2);
     if (waitMs >= leftMs) return false;
-    await sleep(waitMs);
-    return true;
+    return sleep(waitMs, true, { signal: stop }).catch(() => false);
   }
 
   #attemptMs(deadlineMs: number, heldMs: number): number {
@@ -101,13 +139,31 @@ export class Caller {
   async *stream<Request, Response>(
     method: MethodDefinition<Request, Response>,
     requestNow: () => Request,
-    options: CallOptions & { readonly signal?: AbortSignal | undefined },
+    options: ClientCallOptions,
   ): AsyncGenerator<Response, void> {
     const { signal } = options;
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    signal?.addEventListener('abort', abort);
+    if (signal?.aborted) abort();
+    this.#underWay.add(stop);
+    try {
+      yield* this.#streams(method, requestNow, options, stop.signal);
+    } finally {
+      this.#underWay.delete(stop);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async *#streams<Request, Response>(
+    method: MethodDefinition<Request, Response>,
+    requestNow: () => Request,
+    options: CallOptions,
+    stop: AbortSignal,
+  ): AsyncGenerator<Response, void> {
     const patienceMs = options.timeoutMs ?? this.#timeoutMs;
     let servedMs = performance.now();
-    for (let failures = 0; !signal?.aborted; failures++) {
-      if (this.#closed) throw new RegistryError('service_unavailable', 'This client is closed.');
+    for (let failures = 0; !stop.aborted && !this.#closed; failures++) {
       const { address, client } = this.#endpoints.current();
       const { path, requestSerialize, responseDeserialize } = method;
       const call = client.makeServerStreamRequest(
@@ -118,7 +174,7 @@ export class Caller {
         this.#metadata(options),
       );
       const cancel = () => call.cancel();
-      signal?.addEventListener('abort', cancel);
+      stop.addEventListener('abort', cancel);
       // A member that took the connection and says nothing must not be waited for.
       const silent = setTimeout(cancel, Math.max(250, patienceMs * attemptShare));
       let last: AttemptFailure | null = null;
@@ -133,18 +189,20 @@ export class Caller {
         last = readFailure(thrown as ServiceError, address);
       } finally {
         clearTimeout(silent);
-        signal?.removeEventListener('abort', cancel);
+        stop.removeEventListener('abort', cancel);
         call.cancel();
       }
-      if (signal?.aborted) return;
+      if (stop.aborted) break;
       if (last && !last.worthAnother) throw last.error;
       this.#endpoints.leave(address);
       if (performance.now() - servedMs >= patienceMs) throw verdict(last, false);
       if (failures >= this.#endpoints.count) {
         const round = Math.min(Math.floor(failures / this.#endpoints.count), maxStreamWaitRounds);
-        await sleep(firstWaitMs * 2 ** (round - 1) * (0.5 + Math.random() / 2));
+        const waitMs = firstWaitMs * 2 ** (round - 1) * (0.5 + Math.random() / 2);
+        await sleep(waitMs, undefined, { signal: stop }).catch(() => {});
       }
     }
+    if (this.#closed) throw new RegistryError('service_unavailable', 'This client is closed.');
   }
 
   #metadata({ requestId, authToken }: CallOptions): Metadata {
@@ -162,9 +220,10 @@ function unary<Request, Response>(
   request: Request,
   metadata: Metadata,
   timeoutMs: number,
+  stop: AbortSignal,
 ): Promise<Response> {
   return new Promise((resolve, reject) => {
-    client.makeUnaryRequest(
+    const call = client.makeUnaryRequest(
       path,
       requestSerialize,
       responseDeserialize,
@@ -172,11 +231,14 @@ function unary<Request, Response>(
       metadata,
       { deadline: Date.now() + timeoutMs },
       (error, response) => {
+        stop.removeEventListener('abort', cancel);
         if (error) reject(error);
         else if (response === undefined) reject(new Error('The call ended without an answer.'));
         else resolve(response);
       },
     );
+    const cancel = () => call.cancel();
+    stop.addEventListener('abort', cancel);
   });
 }
 

@@ -37,7 +37,6 @@ import type {
   WatchEvent,
 } from '../registry/records.ts';
 import type {
-  CallOptions,
   ClusterService,
   ClusterStatus,
   HealthReport,
@@ -52,7 +51,7 @@ import type {
   WatchQuery,
 } from '../registry/service.ts';
 import { parseDeregistrationTarget, parseHeartbeatTarget, parseRegistrationBody } from '../registry/validation.ts';
-import { Caller, type CallRules } from './caller.ts';
+import { Caller, type CallRules, type ClientCallOptions } from './caller.ts';
 
 export interface GrpcClientOptions {
   /** gRPC addresses of the members, `host:port` each. Several, and a call goes on to the next when one does not answer. */
@@ -77,13 +76,14 @@ const method = {
 
 const read: CallRules = { writes: false };
 
-/** A held query is answered a little late, so that many of them do not come back at once. */
-const heldRead = ({ hold }: ReadOptions): CallRules => (hold ? { writes: false, heldMs: hold.waitMs * 1.1 } : read);
+/** A member answers a held query a little late, so that many of them do not come back at once. */
+const shareOfWait = 1.1;
 
 const write: CallRules = { writes: true };
 
 /**
- * The registry over gRPC, with the interface that a member offers from the inside. Every failure is a `RegistryError`.
+ * The registry over gRPC, with the interface that a member offers from the inside. Every failure is a `RegistryError`, but
+ * for a call that is ended by its `AbortSignal`: that fails with the signal's reason.
  *
  * A call that a member cannot answer goes on to the next member, in rounds with growing waits, until its time is over.
  * All of its calls are safe to repeat: a registration has its id before it leaves.
@@ -96,7 +96,7 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     this.#caller = new Caller(options.endpoints, options.authToken ?? null, options.timeoutMs);
   }
 
-  async register(input: unknown, options: CallOptions = {}): Promise<RegistrationResult> {
+  async register(input: unknown, options: ClientCallOptions = {}): Promise<RegistrationResult> {
     const body = parseRegistrationBody(input);
     const id = body.id ?? `${body.name}-${randomBytes(4).toString('hex')}`;
     const result = await this.#call(method.register, toRegisterRequest({ ...body, id }), options, write);
@@ -114,13 +114,13 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     };
   }
 
-  async heartbeat(target: unknown, options: CallOptions = {}): Promise<HeartbeatResult> {
+  async heartbeat(target: unknown, options: ClientCallOptions = {}): Promise<HeartbeatResult> {
     const result = await this.#call(method.heartbeat, parseHeartbeatTarget(target), options, write);
     const { status, last_heartbeat, ttl_remaining } = result;
     return { status, last_heartbeat, lease_renewed: true, ttl_remaining };
   }
 
-  async heartbeats(targets: readonly unknown[], options: CallOptions = {}): Promise<HeartbeatsResult> {
+  async heartbeats(targets: readonly unknown[], options: ClientCallOptions = {}): Promise<HeartbeatsResult> {
     const instances = targets.map(parseBatchMember);
     const { renewed, failed } = await this.#call(method.heartbeats, { instances }, options, write);
     return {
@@ -129,7 +129,7 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     };
   }
 
-  async deregister(input: unknown, options: CallOptions = {}): Promise<DeregistrationResult> {
+  async deregister(input: unknown, options: ClientCallOptions = {}): Promise<DeregistrationResult> {
     const target = parseDeregistrationTarget(input);
     const rules: CallRules<DeregistrationResult> = {
       writes: true,
@@ -142,16 +142,16 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
   async getInstances(
     name: string,
     filter: InstanceFilter,
-    options: ReadOptions = {},
+    options: ReadOptions & ClientCallOptions = {},
   ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
     const request = toGetServiceRequest(name, filter, options);
-    const answer = fromInstancesResponse(await this.#call(method.getService, request, options, heldRead(options)));
+    const answer = fromInstancesResponse(await this.#read(method.getService, request, options));
     return { ...answer, value: answer.value.instances };
   }
 
-  async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
+  async list(query: ListQuery, options: ReadOptions & ClientCallOptions = {}): Promise<ReadAnswer<InstancePage>> {
     const request = toListServicesRequest(query, options);
-    return fromInstancesResponse(await this.#call(method.listServices, request, options, heldRead(options)));
+    return fromInstancesResponse(await this.#read(method.listServices, request, options));
   }
 
   /**
@@ -172,12 +172,12 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     }
   }
 
-  async status(options: StatusOptions = {}): Promise<ClusterStatus> {
+  async status(options: StatusOptions & ClientCallOptions = {}): Promise<ClusterStatus> {
     const request = options.stateHash === undefined ? {} : { state_hash: options.stateHash };
     return fromStatusResponse(await this.#call(method.status, request, options, read));
   }
 
-  async health(options: CallOptions = {}): Promise<HealthReport> {
+  async health(options: ClientCallOptions = {}): Promise<HealthReport> {
     return fromHealthResponse(await this.#call(method.health, {}, options, read));
   }
 
@@ -186,10 +186,33 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     this.#caller.close();
   }
 
+  async #read<Request, Response>(
+    definition: MethodDefinition<Request, Response>,
+    request: Request,
+    options: ReadOptions & ClientCallOptions,
+  ): Promise<Response> {
+    const { hold } = options;
+    if (!hold) return this.#call(definition, request, options, read);
+    const signal = options.signal ?? hold.signal;
+    try {
+      return await this.#call(
+        definition,
+        request,
+        { ...options, signal },
+        { writes: false, heldMs: hold.waitMs * shareOfWait },
+      );
+    } catch (error) {
+      if (!hold.signal?.aborted) throw error;
+      throw new RegistryError('service_unavailable', 'The wait for a change was ended. Ask again.', {
+        retryAfterSeconds: 1,
+      });
+    }
+  }
+
   #call<Request, Response>(
     definition: MethodDefinition<Request, Response>,
     request: Request,
-    options: CallOptions,
+    options: ClientCallOptions,
     rules: CallRules<Response>,
   ): Promise<Response> {
     return this.#caller.call(definition, request, options, rules);

@@ -38,4 +38,5 @@ export type {
   WatchOptions,
   WatchQuery,
 } from '../registry/service.ts';
+export type { ClientCallOptions } from './caller.ts';
 export { type GrpcClientOptions, ManifestGrpcClient } from './grpc-client.ts';

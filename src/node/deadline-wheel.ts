@@ -9,15 +9,22 @@ const bucketMs = 100;
 export class DeadlineWheel {
   readonly #buckets = new Map<number, number[]>();
   #nextBucket: number;
+  #size = 0;
 
   constructor(nowMs: number) {
     this.#nextBucket = Math.floor(nowMs / bucketMs);
+  }
+
+  /** Leases that are scheduled. */
+  get size(): number {
+    return this.#size;
   }
 
   /** Schedules a look at `leaseId` at or after `atMs`, no later than one bucket after it. */
   add(leaseId: number, atMs: number): void {
     // Rounded up, so that a lease is never looked at just before it is due and put off for another round.
     const bucket = Math.max(this.#nextBucket, Math.ceil(atMs / bucketMs));
+    this.#size++;
     const leases = this.#buckets.get(bucket);
     if (leases) leases.push(leaseId);
     else this.#buckets.set(bucket, [leaseId]);
@@ -32,6 +39,7 @@ export class DeadlineWheel {
       this.#buckets.delete(this.#nextBucket);
       for (const leaseId of leases) due.push(leaseId);
     }
+    this.#size -= due.length;
     return due;
   }
 }

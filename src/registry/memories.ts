@@ -33,10 +33,6 @@ class AgingMap<T extends { readonly atLeaseMs: number }> {
     this.#maxCount = maxCount;
   }
 
-  get size(): number {
-    return this.#entries.size;
-  }
-
   get(key: string): T | undefined {
     return this.#entries.get(key);
   }

@@ -149,12 +149,13 @@ export class CaptureDecoder {
   }
 
   /** The indexes over the instances rest on what is checked here. */
-  #takeInstance({ registration, status, ...rest }: WireInstance, { nextLeaseId }: CaptureHeader): void {
-    const { leaseId } = rest;
-    const instance = {
-      ...rest,
+  #takeInstance({ registration, leaseId, status, ...rest }: WireInstance, { nextLeaseId }: CaptureHeader): void {
+    // In the order of a state that applied the log itself, so that whoever prints both sees one text.
+    const instance: Instance = {
       registration: whole(() => fromWireRegistration(registration)),
+      leaseId,
       status: status as Status,
+      ...rest,
     };
     const { name, id } = instance.registration;
     const ascends = leaseId > (this.#instances.at(-1)?.leaseId ?? 0) && leaseId < nextLeaseId;

@@ -32,7 +32,10 @@ export class AcknowledgedWrites {
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
       this.#file = await open(this.#path, 'w+');
     }
-    this.#stored = numberIn(await this.#file.readFile());
+    const { buffer, bytesRead } = await this.#file.read(
+      Buffer.alloc(sealed(fileName, new Uint8Array(numberBytes)).length),
+    );
+    this.#stored = numberIn(buffer.subarray(0, bytesRead));
     this.#latest = this.#stored;
     return this.#stored;
   }

@@ -34,6 +34,27 @@ function brokenBodies(): BadRequest[] {
     { ...post, title: 'a JSON array', body: '[]' },
     { ...post, title: 'a JSON string', body: '"billing"' },
     { ...post, title: 'a JSON number', body: '5' },
+    {
+      ...post,
+      title: 'a name twice, of which the second is bad',
+      body: '{"name": "billing", "name": "UP"}',
+      field: 'name',
+    },
+    {
+      ...post,
+      title: 'an interface that changes what objects are',
+      body: '{"name": "billing", "interfaces": {"__proto__": "http://a"}}',
+      field: '__proto__',
+    },
+    {
+      ...post,
+      title: 'a compressed body',
+      headers: { ...json, 'content-encoding': 'gzip' },
+      body: '{}',
+      status: 415,
+      code: 'unsupported_media_type',
+      field: 'content-encoding',
+    },
     { ...post, title: 'a deep JSON array', body: `${'['.repeat(20_000)}${']'.repeat(20_000)}`, field: 'metadata' },
     {
       ...post,
@@ -90,6 +111,10 @@ function wrongPaths(): BadRequest[] {
     { ...none, title: 'a path that is too long by a part', path: `${instance}/heartbeat/now` },
     { ...none, title: 'health without its version', path: '/health' },
     { ...none, title: 'the watch without its version', path: '/watch' },
+    { ...none, title: 'a path in capitals', path: '/v1/SERVICES' },
+    { ...none, title: 'a path with two slashes', path: '//v1/services' },
+    { ...none, title: 'a path with parameters in it', path: '/v1/services;tag=a' },
+    { ...none, title: 'the server as a whole', method: 'OPTIONS', path: '*' },
     {
       title: "a service's dependencies, which are not there yet",
       path: '/v1/services/billing/dependencies',
@@ -103,6 +128,20 @@ function wrongPaths(): BadRequest[] {
       code: 'invalid_parameter',
       field: 'path',
     },
+    {
+      title: 'an escape in the path that is no UTF-8',
+      path: '/v1/services/%ff',
+      status: 400,
+      code: 'invalid_parameter',
+      field: 'path',
+    },
+    ...['%00', '%2e%2e', '..', '__proto__', '%20', 'a%0ab', ''].map((part) => ({
+      title: `the name "${part}" in the path`,
+      path: `/v1/services/${part}/x`,
+      status: 400,
+      code: invalid,
+      field: 'name',
+    })),
     { ...method, title: 'PUT on the list', method: 'PUT', path: '/v1/services' },
     { ...method, title: 'DELETE on the list', method: 'DELETE', path: '/services' },
     { ...method, title: 'POST on an instance', method: 'POST', path: instance },
@@ -110,6 +149,7 @@ function wrongPaths(): BadRequest[] {
     { ...method, title: 'GET on a heartbeat', path: '/v1/heartbeat' },
     { ...method, title: 'POST on health', method: 'POST', path: '/v1/health' },
     { ...method, title: 'a method of another protocol', method: 'PROPFIND', path: '/v1/services' },
+    { ...method, title: 'TRACE', method: 'TRACE', path: '/v1/services' },
     { ...method, title: 'OPTIONS', method: 'OPTIONS', path: '/v1/services' },
   ];
 }
@@ -155,7 +195,23 @@ function wrongParameters(): BadRequest[] {
     wrong('metadata.team=x&metadata.team=y', 'metadata.team'),
     wrong('owner=a&metadata.owner=b', 'metadata.owner'),
     wrong('cursor=&offset=3', 'offset'),
+    wrong('environment=staging&environment=staging', 'environment'),
+    wrong('dependency=a&dependency=b', 'dependency'),
+    wrong('interface=REST&interface=CLI', 'interface'),
+    wrong('instance_id=a&instance_id=b', 'instance_id'),
+    wrong('name=a&name=b', 'name'),
+    wrong('offset=1&offset=1', 'offset'),
+    wrong('offset=1.5', 'offset'),
+    wrong('limit=0x10', 'limit'),
+    wrong('limit=1%30%30%30%30', 'limit'),
+    wrong('name=%zz', 'name'),
+    wrong('name=%ff', 'name'),
+    wrong('tag=%', 'tag.0'),
+    wrong('tag=a&tag=%00', 'tag.1'),
+    wrong('tag=', 'tag.0'),
+    wrong('tag[]=a', 'tag[]'),
     wrong('colour=red', 'colour'),
+    wrong('constructor=x', 'constructor'),
     wrong('__proto__=x', '__proto__'),
     wrong(`name=${'a'.repeat(65)}`, 'name'),
     { ...wrong('name=x', 'name'), title: 'a prefix on one service', path: '/v1/services/billing?name=b' },
@@ -260,11 +316,14 @@ export interface BrokenStream {
   readonly bytes: string;
   readonly status: number;
   readonly code: string;
+  readonly field?: string;
 }
 
 const host = 'Host: x\r\n';
 
-/** What is no request at all. */
+const closing = `${host}Connection: close\r\n`;
+
+/** What is no request at all, or one that Node would refuse by itself. */
 export const brokenStreams: readonly BrokenStream[] = [
   { title: 'words', bytes: 'good morning\r\n\r\n', status: 400, code: invalid },
   {
@@ -302,5 +361,55 @@ export const brokenStreams: readonly BrokenStream[] = [
     bytes: `POST /v1/services HTTP/1.1\r\n${host}Content-Length: -5\r\n\r\n{}`,
     status: 400,
     code: invalid,
+  },
+  {
+    title: 'a chunk of no length',
+    bytes: `POST /v1/services HTTP/1.1\r\n${host}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n`,
+    status: 400,
+    code: invalid,
+  },
+  {
+    title: 'a method that HTTP does not know',
+    bytes: `BREW /livez HTTP/1.1\r\n${host}\r\n`,
+    status: 400,
+    code: invalid,
+  },
+  { title: 'a version to come', bytes: `GET /livez HTTP/3.0\r\n${host}\r\n`, status: 400, code: invalid },
+  { title: 'the first line of HTTP/2', bytes: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', status: 400, code: invalid },
+  { title: 'the beginning of TLS', bytes: '\x16\x03\x01\x00\xa5\x01\x00\x00', status: 400, code: invalid },
+  {
+    title: 'a zero byte in a header',
+    bytes: `GET /livez HTTP/1.1\r\n${host}x-a: \x00\r\n\r\n`,
+    status: 400,
+    code: invalid,
+  },
+  { title: 'a space in the path', bytes: `GET /live z HTTP/1.1\r\n${host}\r\n`, status: 400, code: invalid },
+  {
+    title: 'no host',
+    bytes: 'GET /livez HTTP/1.1\r\nConnection: close\r\n\r\n',
+    status: 400,
+    code: invalid,
+    field: 'host',
+  },
+  {
+    title: 'two hosts',
+    bytes: `GET /livez HTTP/1.1\r\n${closing}Host: y\r\n\r\n`,
+    status: 400,
+    code: invalid,
+    field: 'host',
+  },
+  {
+    title: 'an expectation of something else',
+    bytes: `POST /v1/services HTTP/1.1\r\n${closing}Expect: tea\r\nContent-Length: 2\r\n\r\n{}`,
+    status: 400,
+    code: invalid,
+    field: 'expect',
+  },
+  {
+    title: 'a demand for a tunnel',
+    bytes: `CONNECT example.org:443 HTTP/1.1\r\n${host}\r\n`,
+    status: 405,
+    code: 'method_not_allowed',
+    field: 'method',
   },
 ];

@@ -10,6 +10,7 @@ import type {
   InstanceRecord,
   Registration,
   RegistrationResult,
+  Status,
   WatchEvent,
 } from '../../src/registry/records.ts';
 import type {
@@ -138,6 +139,14 @@ export class FakeRegistry implements RegistryService, ClusterService {
     const last_heartbeat = this.#now();
     this.#instances.set(keyOf(name, id), { ...instance, last_heartbeat });
     return { status: 'up', last_heartbeat, lease_renewed: true, ttl_remaining: instance.ttl.unhealthy_after };
+  }
+
+  /** Lets every instance have another status, as time does. */
+  turn(status: Status): void {
+    this.#revision++;
+    for (const [key, instance] of this.#instances) {
+      this.#instances.set(key, { ...instance, status, revision: this.#revision });
+    }
   }
 
   #absent(name: string, id: string): RegistryError {

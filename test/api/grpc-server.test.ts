@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import http2, { type IncomingHttpHeaders } from 'node:http2';
 import { type ClientDuplexStream, status as grpcStatus, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath as healthProtoPath } from 'grpc-health-check';
@@ -9,6 +10,7 @@ import { RegistryError } from '../../src/registry/errors.ts';
 import { waitFor } from '../process/wait-for.ts';
 import { PausableProxy } from '../transport/tcp.ts';
 import { badRegistrations, registrationWith, validRegistration } from './bad-input-cases.ts';
+import { Conversation } from './conversation.ts';
 import { type FaceSettings, type GrpcFaceUnderTest, startGrpc } from './faces.ts';
 import { definitionOf, metadataOf, RawClient } from './grpc-calls.ts';
 
@@ -217,15 +219,71 @@ describe('gRPC refuses', () => {
   });
 
   test('bytes that are no message, as the mistake of the caller that they are', async () => {
-    for (const bytes of [Buffer.from([0xff, 0xff, 0xff]), deepStruct(5_000)]) {
+    for (const bytes of [Buffer.from([0xff, 0xff, 0xff]), deepStruct(1_000)]) {
       const answer = await raw.call(`${registry}/Register`, bytes);
       expect(answer).toMatchObject({ code: grpcStatus.INVALID_ARGUMENT, error: { code: 'validation_error' } });
     }
   });
 
-  test('a message above 1 MB', async () => {
-    const answer = await register({ metadata: { blob: 'x'.repeat(1_100_000) } });
-    expect(answer).toMatchObject({ code: grpcStatus.RESOURCE_EXHAUSTED });
+  test('a message above 64 KB, and a batch above 1 MB, with the limit', async () => {
+    const long = await register({ metadata: { blob: 'x'.repeat(70_000) } });
+    const batch = await raw.call(`${registry}/Heartbeats`, { instances: [{ name: 'x'.repeat(1_100_000) }] });
+    for (const [answer, limit_bytes] of [
+      [long, 65_536],
+      [batch, 1_048_576],
+    ] as const) {
+      expect(answer).toMatchObject({
+        code: grpcStatus.RESOURCE_EXHAUSTED,
+        error: { code: 'payload_too_large', details: { limit_bytes } },
+      });
+    }
+  });
+
+  test('a message that is longer than it looks at', async () => {
+    expect(await register({ metadata: { blob: 'x'.repeat(5_000_000) } })).toMatchObject({
+      code: grpcStatus.RESOURCE_EXHAUSTED,
+    });
+  });
+
+  test('text that is no UTF-8, and names that it is not told', async () => {
+    // Field 1, the name, of two bytes; and field 99, which nobody knows.
+    const badText = await raw.call(`${registry}/Register`, Buffer.from([0x0a, 0x02, 0xff, 0xfe]));
+    expect(badText).toMatchObject({ error: { code: 'validation_error', field: 'name' } });
+    const unknownField = await raw.call(`${registry}/Heartbeat`, Buffer.from([0x9a, 0x06, 0x01, 0x61]));
+    expect(unknownField).toMatchObject({ error: { code: 'validation_error', field: 'name' } });
+  });
+
+  test('headers without measure', async () => {
+    expect(await raw.call(`${registry}/ListServices`, {}, { 'x-a': 'a'.repeat(200_000) })).toHaveProperty('code');
+  });
+
+  test.each<[string, Record<string, string>, Record<string, unknown>]>([
+    ['a time that is none', { 'grpc-timeout': 'soon' }, { ':status': 200, 'grpc-status': '13' }],
+    ['another type of body', { 'content-type': 'application/json' }, { ':status': 415 }],
+    ['no type of body', { 'content-type': '' }, { ':status': 415 }],
+    ['a path that is none', { ':path': '/' }, { ':status': 200, 'grpc-status': '12' }],
+    ['a service that is none', { ':path': '/a.b.C/D' }, { ':status': 200, 'grpc-status': '12' }],
+  ])('%s', async (_title, headers, expected) => {
+    expect(await headersOfAnswer(headers)).toMatchObject(expected);
+  });
+
+  test('another compression than it knows', async () => {
+    const answer = await raw.call(`${registry}/ListServices`, {}, { 'grpc-encoding': 'snappy' });
+    // The message itself is not compressed, so that the header harms nobody.
+    expect(answer).toHaveProperty('response');
+  });
+
+  test.each([
+    ['a request in HTTP/1.1', 'GET / HTTP/1.1\r\nHost: x\r\n\r\n'],
+    ['words', 'good morning'],
+    ['HTTP/2 that breaks off in a frame', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\x12\x04\0\0\0\0\0'],
+    ['HTTP/2 with a frame above every limit', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x7f\x7f\x7f\0\0\0\0\0\x01'],
+  ])('%s on its port', async (_title, bytes) => {
+    const conversation = await Conversation.with(`http://${face.address}`);
+    conversation.say(bytes);
+    await new Promise(setImmediate);
+    conversation.hangUp();
+    await conversation.untilOver();
   });
 
   test('with all facts of the error in the detail', async () => {
@@ -503,6 +561,26 @@ describe('beside its own services', () => {
     expect(code).toBe(grpcStatus.UNIMPLEMENTED);
   });
 });
+
+/** The first headers that come back for a request over HTTP/2 with these headers. */
+async function headersOfAnswer(headers: Readonly<Record<string, string>>): Promise<IncomingHttpHeaders> {
+  const session = http2.connect(`http://${face.address}`);
+  try {
+    const request = session.request({
+      ':method': 'POST',
+      ':path': `/${registry}/ListServices`,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    });
+    request.on('error', () => {});
+    request.end(Buffer.alloc(5));
+    const [answer] = await once(request, 'response');
+    return answer;
+  } finally {
+    session.destroy();
+  }
+}
 
 type HeartbeatStream = ClientDuplexStream<object, Record<string, unknown>>;
 

@@ -102,6 +102,7 @@ export function restConformance(where: string, start: Start): void {
         await register();
         for (const prefer of [
           'return=representation',
+          'return=representation; note=x, wait=5',
           'respond-async, return=representation',
           'Return="representation"',
         ]) {
@@ -115,12 +116,10 @@ export function restConformance(where: string, start: Start): void {
             ttl_remaining: 30,
           });
         }
-        const minimal = await ask({
-          method: 'PUT',
-          path: `${instance}/heartbeat`,
-          headers: { prefer: 'return=minimal' },
-        });
-        expect(minimal.status).toBe(204);
+        for (const prefer of ['return=minimal', 'return=minimal, return=representation', 'x; return=representation']) {
+          const answer = await ask({ method: 'PUT', path: `${instance}/heartbeat`, headers: { prefer } });
+          expect({ prefer, status: answer.status }).toEqual({ prefer, status: 204 });
+        }
       });
 
       test('a heartbeat of another lease with 409, one after the deregistration with 410 and its time', async () => {
@@ -237,6 +236,10 @@ export function restConformance(where: string, start: Start): void {
         expect(second.body).toMatchObject([{ id: 'c' }]);
         expect(second.headers.link).toBeUndefined();
         expect((await ask({ path: '/v1/services?offset=9' })).headers.link).toBeUndefined();
+        await register({ id: 'd', interfaces: { 'a?b&c': 'x' } });
+        await register({ id: 'e', interfaces: { 'a?b&c': 'x' } });
+        const odd = await ask({ path: '/v1/services?limit=1&interface=a?b%26c' });
+        expect(odd.headers.link).toBe('</v1/services?limit=1&interface=a%3Fb%26c&offset=1>; rel="next"');
       });
 
       test('a read with how fresh it is', async () => {
@@ -267,8 +270,13 @@ export function restConformance(where: string, start: Start): void {
           expect((await ask({ path, headers: { 'if-none-match': '"other"' } })).status).toBe(200);
         }
         const before = (await ask({ path: '/v1/services' })).headers.etag ?? '';
-        await register({ version: '1.0.1' });
-        expect((await ask({ path: '/v1/services', headers: { 'if-none-match': before } })).status).toBe(200);
+        const asked = () => ask({ path: '/v1/services', headers: { 'if-none-match': before } });
+        await ask({ method: 'PUT', path: `${instance}/heartbeat` });
+        expect((await asked()).status).toBe(304);
+        face.fake.turn('unhealthy');
+        const turned = await asked();
+        expect([turned.status, turned.body]).toMatchObject([200, [{ status: 'unhealthy' }]]);
+        expect(turned.headers.etag).not.toBe(before);
       });
 
       test('the same tag for the same question in another order, another for another question', async () => {
@@ -411,10 +419,17 @@ export function restConformance(where: string, start: Start): void {
         await goesOn();
       });
 
-      test.each(brokenStreams)('$title on the wire', async ({ bytes, status, code }) => {
+      test.each(brokenStreams)('$title on the wire', async ({ bytes, status, code, field }) => {
         const [head = '', body = ''] = (await sendRaw(face.url, bytes)).split('\r\n\r\n');
         expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-        expect(JSON.parse(body)).toMatchObject({ error: code, request_id: expect.any(String), retryable: false });
+        expect(JSON.parse(body)).toMatchObject({
+          error: code,
+          message: expect.stringMatching(/\.$/),
+          request_id: expect.any(String),
+          retryable: false,
+          ...(field === undefined ? {} : { field }),
+        });
+        expect(/^allow: /im.test(head)).toBe(status === 405);
         await goesOn();
       });
 

@@ -1,7 +1,4 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { projectRoot } from '../process/project-root.ts';
 import { waitFor } from '../process/wait-for.ts';
 
 /** What a test can do to a member from within its process; see `member-controls.mjs`. */
@@ -28,8 +25,10 @@ export class ControlFile {
 
   /** For the member's process. */
   get environment(): Readonly<Record<string, string>> {
-    const module = pathToFileURL(join(projectRoot, 'test/chaos/member-controls.mjs')).href;
-    return { CHAOS_CONTROLS: this.#path, NODE_OPTIONS: `--import ${module}` };
+    return {
+      CHAOS_CONTROLS: this.#path,
+      NODE_OPTIONS: `--import ${new URL('./member-controls.mjs', import.meta.url).href}`,
+    };
   }
 
   get current(): MemberControls {

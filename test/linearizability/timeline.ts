@@ -5,6 +5,8 @@ import type { Model } from './model.ts';
 const chartColumns = 32;
 const violationsShown = 5;
 const statesShown = 4;
+/** A long list says no more than its beginning; the file has it whole. */
+const charactersShown = 160;
 
 /** A judgement in words, with a timeline for each violation. Ends with a line break. */
 export function describeJudgement<State, Input, Output>(
@@ -49,9 +51,13 @@ export function describeTimeline<State, Input, Output>(
     const from = column(calledAt);
     const to = Number.isFinite(returnedAt) ? column(returnedAt) : chartColumns;
     const bar = `${' '.repeat(from)}|${'-'.repeat(Math.max(0, to - from - 1))}${Number.isFinite(returnedAt) ? '|' : '…'}`;
-    const answer = output === null ? '?' : model.describeOutput(output);
+    const answer = output === null ? '?' : shortened(model.describeOutput(output));
     const mark = operation === culprit ? '>' : ' ';
     const when = `${calledMs.toFixed(1)}–${returnedMs === null ? '?' : returnedMs.toFixed(1)} ms`;
     return `${mark} ${String(process).padEnd(whoWidth)} ${bar.padEnd(chartColumns + 2)} ${model.describeInput(input)} → ${answer}  (${when})`;
   });
+}
+
+function shortened(text: string): string {
+  return text.length <= charactersShown ? text : `${text.slice(0, charactersShown)}…`;
 }

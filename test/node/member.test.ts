@@ -83,31 +83,6 @@ test('after all members were down every instance is unknown until it reports', a
   expect(await statusesAt(cluster.member('a').registry)).toEqual(['one unknown', 'two up']);
 });
 
-test('an instance without heartbeats turns unhealthy and goes, and time without a leader does not count', async () => {
-  cluster = new MemoryCluster();
-  await cluster.start();
-  const ttl = { heartbeat_interval: 0.1, unhealthy_after: 0.4, remove_after: 0.8 };
-  const leader = await cluster.leader();
-  const others = ids.filter((id) => id !== leader);
-  await cluster.member(leader).registry.register({ ...record('svc', 'one'), ttl });
-  // Nobody serves: no majority for three lease times.
-  await cluster.stop(...others);
-  await new Promise((resolve) => setTimeout(resolve, 1_200));
-  await cluster.start(...others);
-  const { registry } = cluster.member(others[0] ?? '');
-  expect(await statusesAt(registry)).toEqual(['one up']);
-  await waitFor(async () => (await statusesAt(registry))[0] === 'one unhealthy' || undefined, {
-    timeoutMs: 3_000,
-    what: 'the instance to turn unhealthy',
-    everyMs: 10,
-  });
-  await waitFor(async () => (await statusesAt(registry)).length === 0 || undefined, {
-    timeoutMs: 3_000,
-    what: 'the instance to go',
-    everyMs: 10,
-  });
-});
-
 test('a member that was down while the log was compacted is brought level by a snapshot', async () => {
   cluster = new MemoryCluster({ snapshotEveryEntries: 50, keepEntries: 5 });
   await cluster.start();

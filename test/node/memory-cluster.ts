@@ -1,4 +1,5 @@
 import { pino } from 'pino';
+import type { Clock } from '../../src/node/environment.ts';
 import { Member } from '../../src/node/member.ts';
 import { silentMetrics } from '../../src/node/member-metrics.ts';
 import type { MemberSettings } from '../../src/node/settings.ts';
@@ -11,15 +12,17 @@ import { waitFor } from '../process/wait-for.ts';
 
 export const ids = ['a', 'b', 'c'];
 
-/** Members of the production class in one process: real clocks, memory for network and disk. */
+/** Members of the production class in one process: real clocks unless another is given, memory for network and disk. */
 export class MemoryCluster {
-  readonly network = new MemoryNetwork((delayMs, deliver) => systemClock.after(delayMs, deliver));
+  readonly network = new MemoryNetwork((delayMs, deliver) => this.#clock.after(delayMs, deliver));
   readonly disks = new Map(ids.map((id) => [id, new MemoryDisk()]));
   readonly members = new Map<string, Member>();
   readonly #settings: Partial<MemberSettings>;
+  readonly #clock: Clock;
 
-  constructor(settings: Partial<MemberSettings> = {}) {
+  constructor(settings: Partial<MemberSettings> = {}, clock: Clock = systemClock) {
     this.#settings = settings;
+    this.#clock = clock;
   }
 
   async start(...which: readonly string[]): Promise<void> {
@@ -46,7 +49,7 @@ export class MemoryCluster {
           ...this.#settings,
         },
         {
-          clock: systemClock,
+          clock: this.#clock,
           random: systemRandom,
           storage: new DurableStorage(new MemoryStore(this.disks.get(id))),
           transport: this.network.transport(id),
@@ -64,12 +67,16 @@ export class MemoryCluster {
     return member;
   }
 
+  /** Who leads now, as far as anybody can tell. */
+  get leading(): string | undefined {
+    return [...this.members].find(([, member]) => {
+      const { role, termOpened } = member.status();
+      return role === 'leader' && termOpened;
+    })?.[0];
+  }
+
   async leader(): Promise<string> {
-    return waitFor(
-      () =>
-        [...this.members].find(([, member]) => member.status().role === 'leader' && member.status().termOpened)?.[0],
-      { timeoutMs: 5_000, what: 'a leader', everyMs: 5 },
-    );
+    return waitFor(() => this.leading, { timeoutMs: 5_000, what: 'a leader', everyMs: 5 });
   }
 
   async stop(...which: readonly string[]): Promise<void> {

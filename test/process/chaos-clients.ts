@@ -1,4 +1,6 @@
-import { call, type RestAnswer, registration } from './rest.ts';
+import { HistoryRecorder } from '../linearizability/recorder.ts';
+import { RecordedCalls, type RegistryRecorder } from './chaos-history.ts';
+import type { RestAnswer } from './rest.ts';
 
 /** What a client knows of one of its instances: only an acknowledged operation makes it certain. */
 type Knowledge =
@@ -19,6 +21,8 @@ export interface ChaosCounts {
 export class Witness {
   readonly counts: ChaosCounts = { acknowledgedWrites: 0, acknowledgedHeartbeats: 0, reads: 0, unanswered: 0 };
   readonly violations: string[] = [];
+  /** All that all clients asked and were answered, for the judge. */
+  readonly history: RegistryRecorder = new HistoryRecorder();
   /** Times, on the monotonic clock, at which a write that began at `beganMs` was acknowledged. */
   readonly acknowledged: { readonly beganMs: number; readonly atMs: number }[] = [];
   #greatestRevision = 0;
@@ -46,6 +50,7 @@ export class ChaosClient {
   readonly name: string;
   readonly #urls: readonly string[];
   readonly #witness: Witness;
+  readonly #calls: RecordedCalls;
   readonly #known = new Map<string, Knowledge>();
   #next = 0;
   #running = true;
@@ -55,6 +60,7 @@ export class ChaosClient {
     this.name = name;
     this.#urls = urls;
     this.#witness = witness;
+    this.#calls = new RecordedCalls(witness.history, name);
     for (let i = 0; i < instancesPerClient; i++) this.#known.set(`${name}-${i}`, { state: 'gone' });
   }
 
@@ -86,16 +92,16 @@ export class ChaosClient {
   async #operate(url: string, id: string, step: number): Promise<void> {
     const known = this.#known.get(id) ?? { state: 'unknown' };
     // A service author's habits: register, heartbeat often, look around, leave now and then.
-    if (known.state !== 'listed') return this.#register(url, id);
+    if (known.state !== 'listed') return this.#register(url, id, step);
     if (step % 7 === 0) return this.#deregister(url, id, known);
     if (step % 2 === 0) return this.#heartbeat(url, id, known);
     return this.#read(url, id, known);
   }
 
-  async #register(url: string, id: string): Promise<void> {
+  async #register(url: string, id: string, step: number): Promise<void> {
     this.#known.set(id, { state: 'unknown' });
     const beganMs = performance.now();
-    const answer = await call(url, 'POST', '/v1/services', registration(this.name, id), { timeoutMs: 4_000 });
+    const answer = await this.#calls.register(url, this.name, id, `1.0.${step}`);
     if (answer.status !== 201 && answer.status !== 200) return this.#refused(answer);
     this.#known.set(id, { state: 'listed', leaseId: answer.body.lease_id });
     this.#witness.saw(answer.body.revision);
@@ -105,7 +111,7 @@ export class ChaosClient {
   async #deregister(url: string, id: string, known: Knowledge): Promise<void> {
     this.#known.set(id, { state: 'unknown' });
     const beganMs = performance.now();
-    const answer = await call(url, 'DELETE', `/v1/services/${this.name}/${id}`, undefined, { timeoutMs: 4_000 });
+    const answer = await this.#calls.deregister(url, this.name, id);
     if (answer.status === 404 && known.state === 'listed') {
       return this.#witness.violation(`${id}: an acknowledged registration was not found to deregister`);
     }
@@ -116,7 +122,7 @@ export class ChaosClient {
 
   async #heartbeat(url: string, id: string, known: Knowledge): Promise<void> {
     const beganMs = performance.now();
-    const answer = await call(url, 'PUT', `/v1/services/${this.name}/${id}/heartbeat`, undefined, { timeoutMs: 4_000 });
+    const answer = await this.#calls.heartbeat(url, this.name, id);
     if (answer.status === 204) {
       this.#witness.counts.acknowledgedHeartbeats++;
       this.#witness.wrote(beganMs);
@@ -127,7 +133,7 @@ export class ChaosClient {
 
   async #read(url: string, id: string, known: Knowledge): Promise<void> {
     const atLeast = this.#witness.greatestRevision;
-    const answer = await call(url, 'GET', `/v1/services/${this.name}/${id}`, undefined, { timeoutMs: 4_000 });
+    const answer = await this.#calls.get(url, this.name, id);
     if (answer.status !== 200 && answer.status !== 404) return this.#refused(answer);
     this.#witness.counts.reads++;
     const revision = Number(answer.headers['x-manifest-index']);
@@ -160,7 +166,7 @@ export class ChaosClient {
   /** Everything acknowledged, looked up through one member. */
   async verify(url: string): Promise<void> {
     for (const [id, known] of this.#known) {
-      this.#check(id, known, await call(url, 'GET', `/v1/services/${this.name}/${id}`));
+      this.#check(id, known, await this.#calls.get(url, this.name, id));
     }
   }
 }

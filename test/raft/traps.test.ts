@@ -271,7 +271,9 @@ describe('log and commit', () => {
     core.lead();
     core.member.writesAtOnce = false;
     core.propose('x');
-    expect([core.status.lastIndex, core.status.commitIndex, core.applied.length]).toEqual([2, 1, 1]);
+    // Behind the write under way, so not part of it.
+    core.propose('y');
+    expect([core.status.lastIndex, core.status.commitIndex, core.applied.length]).toEqual([3, 1, 1]);
     core.member.completeWrite();
     expect([core.status.commitIndex, core.applied.length]).toEqual([2, 2]);
   });
@@ -295,6 +297,13 @@ describe('snapshots', () => {
     expect(core.only('append-response')).toMatchObject({ accepted: true, index: 3 });
   });
 
+  test('trap 17: nor does one that ends where the log was compacted since', () => {
+    const core = new LoneCore(restored({ snapshot: { index: 5, term: 1 }, terms: [1, 2], commitIndex: 6 }));
+    core.step(snapshotReceived(3, 1, 2));
+    expect([core.status.lastIndex, core.status.commitIndex, core.status.snapshotIndex]).toEqual([7, 6, 5]);
+    expect(core.only('append-response')).toMatchObject({ accepted: true, index: 6 });
+  });
+
   test('trap 17: a snapshot of a leader that was replaced does not lower the term', () => {
     const core = new LoneCore(restored({ term: 5 }));
     core.step(snapshotReceived(9, 2, 4));
@@ -304,8 +313,11 @@ describe('snapshots', () => {
   test('trap 18: a received snapshot and the hard state are one write, which agrees with itself', () => {
     const core = new LoneCore();
     core.member.writesAtOnce = false;
+    // The disk is busy, so the snapshot's write begins only when there is more behind it.
+    core.step(from.append({ term: 1, entries: [entry(1, 1)] }));
     core.step(snapshotReceived(9, 2));
     core.step(from.append({ term: 2, prevLogIndex: 9, prevLogTerm: 2, entries: [entry(10, 2)], commitIndex: 10 }));
+    core.member.completeWrite();
     core.member.completeWrite();
     const install = core.writes.find(({ snapshot }) => snapshot !== null);
     expect(install).toMatchObject({ snapshot: { index: 9 }, entries: [] });

@@ -80,7 +80,19 @@ describe("LevelDB's log", () => {
     }
   });
 
-  test('that had grown by a few bytes, and was not written, is legal', () => {
+  test('that had grown by a few bytes across the end of a sector, and was not written, is legal', async () => {
+    const place = join(directory, 'of-one-record');
+    const db = new Level<string, string>(place);
+    await db.put('k', 'v'.repeat(485));
+    await db.close();
+    const one = readFileSync(join(place, readdirSync(place).find((file) => file.endsWith('.log')) ?? ''));
+    expect(one.length % 512).toBe(509);
+    for (let grown = 1; grown < 20; grown++) {
+      expect(readLog(Buffer.concat([one, new Uint8Array(grown)])).damagedAt).toBeNull();
+    }
+  });
+
+  test('that had grown, and was not written, is legal', () => {
     for (const grown of [1, 6, 7, 8, 600, 40_000]) {
       expect(readLog(Buffer.concat([log, new Uint8Array(grown)])).damagedAt).toBeNull();
     }

@@ -33,36 +33,52 @@ export interface UnaryCall {
   endSignal(): AbortSignal;
 }
 
-/** A request whose bytes are no message of its type. */
+/** A request that was refused before its message could be made, and why. */
 export class Undecodable {
-  readonly reason: string;
+  readonly error: RegistryError;
 
-  constructor(reason: string) {
-    this.reason = reason;
+  constructor(error: RegistryError) {
+    this.error = error;
   }
 }
 
-/** Hands undecodable bytes on, to be answered as other mistakes are; the library would call them an internal error. */
+/**
+ * Hands on what cannot be decoded, and what is too long, to be answered as other mistakes are: the library would call the
+ * one an internal error, and say of the other nothing that a program could read.
+ */
 export function tolerant<Request, Response>(
   method: MethodDefinition<Request, Response>,
+  limitBytes: number,
 ): MethodDefinition<Request | Undecodable, Response> {
   return {
     ...method,
     requestSerialize: method.requestSerialize as (request: Request | Undecodable) => Buffer,
     requestDeserialize(bytes) {
+      if (bytes.length > limitBytes) return new Undecodable(tooLong(bytes.length, limitBytes));
       try {
         return method.requestDeserialize(bytes);
       } catch (error) {
-        return new Undecodable(error instanceof Error ? error.message : String(error));
+        const reason = error instanceof Error ? error.message : String(error);
+        return new Undecodable(
+          new RegistryError('validation_error', `The request is not a message of its type: ${reason}.`),
+        );
       }
     },
   };
 }
 
-/** @throws RegistryError `validation_error` */
+function tooLong(sizeBytes: number, limit_bytes: number): RegistryError {
+  return new RegistryError(
+    'payload_too_large',
+    `The message has ${sizeBytes} bytes; at most ${limit_bytes} are taken.`,
+    { details: { limit_bytes } },
+  );
+}
+
+/** @throws RegistryError `validation_error` or `payload_too_large` */
 export function decoded<Request>(request: Request | Undecodable): Request {
-  if (!(request instanceof Undecodable)) return request;
-  throw new RegistryError('validation_error', `The request is not a message of its type: ${request.reason}.`);
+  if (request instanceof Undecodable) throw request.error;
+  return request;
 }
 
 /** What a call says about itself beside its message. */

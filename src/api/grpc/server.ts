@@ -3,7 +3,7 @@ import { Server, ServerCredentials, type ServiceDefinition } from '@grpc/grpc-js
 import { ReflectionService } from '@grpc/reflection';
 import { AdmissionGate } from '../admission.ts';
 import { writeGuard } from '../auth.ts';
-import { completeLimits, type FaceOptions } from '../face.ts';
+import { completeLimits, type FaceLimits, type FaceOptions } from '../face.ts';
 import { clientProtocol, clusterServiceName, registryServiceName, serviceOf } from '../wire/protocol.ts';
 import { type CallContext, tolerant } from './calls.ts';
 import { HealthService } from './health-service.ts';
@@ -12,6 +12,9 @@ import { encodedOnce } from './watch-stream.ts';
 
 /** Calls of one connection at once; a client with more waits. */
 const maxStreamsPerConnection = 4_096;
+
+/** Up to this many times the limit a message is taken in, to be refused with a reason; above it the library ends the call. */
+const receivedOfLimit = 4;
 
 const keepaliveTimeMs = 30_000;
 const keepaliveTimeoutMs = 10_000;
@@ -42,13 +45,13 @@ export function createGrpcServer(options: FaceOptions): GrpcFace {
     closing: closing.signal,
   };
   const server = new Server({
-    'grpc.max_receive_message_length': limits.heartbeatsBodyBytes,
+    'grpc.max_receive_message_length': receivedOfLimit * limits.heartbeatsBodyBytes,
     'grpc.max_concurrent_streams': maxStreamsPerConnection,
     'grpc.keepalive_time_ms': keepaliveTimeMs,
     'grpc.keepalive_timeout_ms': keepaliveTimeoutMs,
   });
-  server.addService(tolerantService(registryServiceName), registryImplementation(context));
-  server.addService(tolerantService(clusterServiceName), clusterImplementation(context));
+  server.addService(tolerantService(registryServiceName, limits), registryImplementation(context));
+  server.addService(tolerantService(clusterServiceName, limits), clusterImplementation(context));
   const health = new HealthService(options.cluster, options.logger);
   health.addTo(server);
   new ReflectionService(clientProtocol, { services: [registryServiceName, clusterServiceName] }).addToServer(server);
@@ -68,10 +71,12 @@ export function createGrpcServer(options: FaceOptions): GrpcFace {
   };
 }
 
-function tolerantService(fullName: string): ServiceDefinition {
+function tolerantService(fullName: string, { bodyBytes, heartbeatsBodyBytes }: FaceLimits): ServiceDefinition {
+  const batches = new Set(['Heartbeats', 'HeartbeatStream']);
   const methods = Object.entries(serviceOf(fullName)).map(([name, method]) => {
-    const sentToMany = method.responseStream && !method.requestStream;
-    return [name, tolerant(sentToMany ? encodedOnce<unknown, object>(method) : method)];
+    const isSentToMany = method.responseStream && !method.requestStream;
+    const encoding = isSentToMany ? encodedOnce<unknown, object>(method) : method;
+    return [name, tolerant(encoding, batches.has(name) ? heartbeatsBodyBytes : bodyBytes)];
   });
   return Object.fromEntries(methods);
 }

@@ -1,10 +1,12 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Logger } from 'pino';
 import { type ErrorCode, RegistryError } from '../../registry/errors.ts';
 import { asRegistryError, errorBody, errorTable, retryAfterSeconds } from '../error-table.ts';
 import { requestIdFrom } from '../request-id.ts';
+import type { OpenAnswers } from './open-answers.ts';
 
 /** Answers a request with an error of any kind. */
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
@@ -62,18 +64,56 @@ interface BrokenRequest {
 }
 
 /** Answers what never became a request, and ends its connection. */
-export function answerBrokenRequest(error: Error & { readonly code?: string }, socket: Socket, logger: Logger): void {
+export function answerBrokenRequest(
+  error: Error & { readonly code?: string },
+  socket: Socket,
+  logger: Logger,
+  answers: OpenAnswers,
+): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
-  const { httpStatus, code, message } = describeBroken(error.code);
-  const requestId = requestIdFrom(undefined);
-  logger.debug({ requestId, reason: error.code }, 'refused a request that cannot be read');
-  const body = JSON.stringify(errorBody(new RegistryError(code, message), requestId));
+  // Whoever waits for the answer to a request before this one must not take this one for it.
+  answers.whenWhole(socket, (isFree) => {
+    if (!isFree || !socket.writable) {
+      socket.destroy();
+      return;
+    }
+    const { httpStatus, code, message } = describeBroken(error.code);
+    const requestId = requestIdFrom(undefined);
+    logger.debug({ requestId, reason: error.code }, 'refused a request that cannot be read');
+    sayAndEnd(socket, httpStatus, new RegistryError(code, message), requestId);
+  });
+}
+
+/** Answers CONNECT, which the framework never sees: Node would hang up without a word. */
+export function answerConnect(socket: Duplex): void {
+  const error = new RegistryError('method_not_allowed', 'This is no proxy: CONNECT is not taken.', {
+    field: 'method',
+    value: 'CONNECT',
+  });
+  sayAndEnd(
+    socket,
+    errorTable[error.code].http,
+    error,
+    requestIdFrom(undefined),
+    'allow: DELETE, GET, HEAD, POST, PUT\r\n',
+  );
+}
+
+function sayAndEnd(
+  socket: Duplex,
+  httpStatus: number,
+  error: RegistryError,
+  requestId: string,
+  moreHeaders = '',
+): void {
+  socket.on('error', () => socket.destroy());
+  const body = JSON.stringify(errorBody(error, requestId));
   socket.end(
     `HTTP/1.1 ${httpStatus} ${STATUS_CODES[httpStatus] ?? ''}\r\ncontent-type: application/json; charset=utf-8\r\n` +
-      `content-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\nconnection: close\r\n\r\n${body}`,
+      `content-length: ${Buffer.byteLength(body)}\r\nx-request-id: ${requestId}\r\n${moreHeaders}connection: close\r\n\r\n${body}`,
   );
 }
 

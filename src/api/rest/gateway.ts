@@ -10,10 +10,12 @@ import { RegistryError } from '../../registry/errors.ts';
 import { AdmissionGate, type RequestKind } from '../admission.ts';
 import { completeLimits, type FaceLimits, type FaceOptions } from '../face.ts';
 import { requestIdFrom, requestIdHeader } from '../request-id.ts';
-import { answerBrokenRequest, sendError } from './error-answers.ts';
+import { answerBrokenRequest, answerConnect, sendError } from './error-answers.ts';
 import { parseJsonBody } from './json-body.ts';
+import { OpenAnswers } from './open-answers.ts';
 import { operationRoutes } from './operations.ts';
 import { readRoutes } from './reads.ts';
+import { refuseEncodings, refuseOddHeaders } from './requests.ts';
 import { MethodTable, pathsOf, type Route } from './route.ts';
 import { watchRoute } from './watch.ts';
 import { writeRoutes } from './writes.ts';
@@ -48,6 +50,7 @@ export function createRestGateway(options: FaceOptions): FastifyInstance {
   // What is held or streamed would keep the server from closing.
   app.addHook('preClose', async () => closing.abort());
   observeRequests(app, options);
+  app.addHook('onRequest', async ({ raw }) => refuseOddHeaders(raw));
   refuseUnmatched(app, new MethodTable(routes));
   app.setErrorHandler(sendError);
   const gate = new AdmissionGate(limits.requestsInFlight);
@@ -56,6 +59,7 @@ export function createRestGateway(options: FaceOptions): FastifyInstance {
 }
 
 function createServer({ logger }: FaceOptions, limits: FaceLimits): FastifyInstance {
+  const answers = new OpenAnswers();
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
@@ -64,23 +68,37 @@ function createServer({ logger }: FaceOptions, limits: FaceLimits): FastifyInsta
     bodyLimit: limits.bodyBytes,
     requestTimeout: limits.receiveTimeoutMs,
     // Node looks for requests that are late every 30 s unless told otherwise.
-    http: { connectionsCheckingInterval: Math.min(limits.receiveTimeoutMs, maxCheckIntervalMs) },
+    http: {
+      connectionsCheckingInterval: Math.min(limits.receiveTimeoutMs, maxCheckIntervalMs),
+      // Node would refuse a request without one by itself, and say nothing.
+      requireHostHeader: false,
+    },
     keepAliveTimeout: keepAliveMs,
     forceCloseConnections: 'idle',
     // What arrives on a kept connection while the gateway closes is still answered, and the connection closed then.
     return503OnClosing: false,
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: maxPathParameterCharacters },
-    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, logger),
+    clientErrorHandler: (error, socket) => answerBrokenRequest(error, socket, logger, answers),
     frameworkErrors: (error, request, reply) => {
       sendError(error, request, reply);
     },
   });
-  app.server.maxConnections = limits.connections;
+  const { server } = app;
+  server.maxConnections = limits.connections;
+  // Where its limit for the headers is above that for the whole, Node swaps the two.
+  server.headersTimeout = limits.receiveTimeoutMs;
+  answers.watch(server);
+  server.on('connect', (_request, socket) => answerConnect(socket));
+  // Node would refuse what it does not know with an empty answer; so it is refused as any other header is.
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response));
   app.removeAllContentTypeParsers();
   app.addContentTypeParser(
     /^application\/([\w.-]+\+)?json\s*(;|$)/i,
     { parseAs: 'buffer' },
-    async (_request: FastifyRequest, body: string | Buffer) => parseJsonBody(body as Buffer),
+    async (request: FastifyRequest, body: string | Buffer) => {
+      refuseEncodings(request.raw);
+      return parseJsonBody(body as Buffer);
+    },
   );
   return app;
 }
@@ -127,6 +145,9 @@ function refuseUnmatched(app: FastifyInstance, methods: MethodTable): void {
   app.setNotFoundHandler(refuse);
 }
 
+/** What is being done for a request: a client that goes away does not end it. */
+const workOf = new WeakMap<FastifyRequest, Promise<unknown>>();
+
 function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
   const { method, admission, bodyBytes } = route;
   const isHeld = (request: FastifyRequest) => route.isHeld?.(request) === true;
@@ -136,15 +157,24 @@ function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
       url,
       ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
       ...(admission === null ? {} : { onRequest: admit(gate, admission, isHeld) }),
-      handler: (request, reply) => route.handle(request, reply),
+      handler: (request, reply) => {
+        const work = route.handle(request, reply);
+        workOf.set(request, work);
+        return work;
+      },
     });
   }
 }
 
+/** Takes a place for a request. It is free again when the answer is out or its client gone, and the work for it done. */
 function admit(gate: AdmissionGate, kind: RequestKind, isHeld: (request: FastifyRequest) => boolean) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
     if (isHeld(request)) return;
     const leave = gate.enter(kind);
-    reply.raw.once('close', leave);
+    reply.raw.once('close', () => {
+      const work = workOf.get(request);
+      if (work) work.then(leave, leave);
+      else leave();
+    });
   };
 }

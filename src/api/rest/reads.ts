@@ -124,8 +124,8 @@ function conditions(query: ListQuery): [string, unknown][] {
 }
 
 function nextPage(request: FastifyRequest, page: Readonly<Record<string, string>>): string {
-  const [path = '', query = ''] = request.url.split('?', 2);
-  const parameters = new URLSearchParams(query);
+  const [path = ''] = request.url.split('?', 1);
+  const parameters = new URLSearchParams(request.url.slice(path.length + 1));
   for (const [name, value] of Object.entries(page)) parameters.set(name, value);
   return `${path}?${parameters}`;
 }

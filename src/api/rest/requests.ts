@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RegistryError } from '../../registry/errors.ts';
 import type { CallOptions } from '../../registry/service.ts';
@@ -21,10 +22,42 @@ export function refuseOtherParameters(request: FastifyRequest, known: readonly s
   throw new RegistryError('invalid_parameter', `${other} is not a known parameter here; ${hint}.`, { field: other });
 }
 
-/** Whether the caller wants the result shown (RFC 7240, 4.2). */
+/** Whether the caller wants the result shown (RFC 7240, 4.2). Said twice, the first counts; a preference may have parameters. */
 export function wantsRepresentation(request: FastifyRequest): boolean {
   const header = [request.headers.prefer ?? []].flat().join(',');
-  return header.split(/[,;]/).some((preference) => /^\s*return\s*=\s*"?representation"?\s*$/i.test(preference));
+  const asked = header
+    .split(',')
+    .map((preference) => /^\s*return\s*=\s*"?([\w-]*)"?\s*(;|$)/i.exec(preference)?.[1])
+    .find((value) => value !== undefined);
+  return asked?.toLowerCase() === 'representation';
+}
+
+/** What HTTP itself demands of the headers. @throws RegistryError `validation_error` */
+export function refuseOddHeaders({ headers, rawHeaders, httpVersion }: IncomingMessage): void {
+  const hosts = rawHeaders.filter((text, position) => position % 2 === 0 && text.toLowerCase() === 'host').length;
+  // RFC 9112, 3.2.
+  if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0')) {
+    throw new RegistryError('validation_error', 'A request must name its host once: send one header "Host".', {
+      field: 'host',
+    });
+  }
+  const { expect } = headers;
+  if (expect !== undefined && expect.toLowerCase() !== '100-continue') {
+    throw new RegistryError('validation_error', 'expect may only be "100-continue".', {
+      field: 'expect',
+      value: expect.slice(0, 100),
+    });
+  }
+}
+
+/** @throws RegistryError `unsupported_media_type` for a body that is compressed */
+export function refuseEncodings({ headers }: IncomingMessage): void {
+  const encoding = headers['content-encoding'];
+  if (encoding === undefined || encoding.toLowerCase() === 'identity') return;
+  throw new RegistryError('unsupported_media_type', 'The body must not be compressed.', {
+    field: 'content-encoding',
+    value: encoding.slice(0, 100),
+  });
 }
 
 export function callOptions(request: FastifyRequest, passTokenOn: boolean): CallOptions {

@@ -37,6 +37,8 @@ export interface ClusterObserver {
 export interface ClusterOptions {
   readonly ids?: readonly NodeId[];
   readonly membership?: Membership;
+  /** Terms of the entries that members start with; the first is committed. */
+  readonly terms?: Readonly<Record<NodeId, readonly number[]>>;
   readonly config?: Partial<RaftConfig>;
   readonly observer?: ClusterObserver;
   readonly randomInteger?: RaftConfig['randomInteger'];
@@ -61,10 +63,13 @@ export class Cluster {
   readonly #transfers: { from: NodeId; to: NodeId; index: number; ticksLeft: number }[] = [];
   readonly #observer: ClusterObserver;
 
-  constructor({ ids = ['a', 'b', 'c'], membership, config, observer = {}, randomInteger }: ClusterOptions = {}) {
+  constructor(options: ClusterOptions = {}) {
+    const { ids = ['a', 'b', 'c'], membership, config, observer = {}, randomInteger } = options;
     this.#observer = observer;
     for (const id of ids) {
-      const initial = restored({ membership: membership ?? initialMembership(ids) });
+      const terms = options.terms?.[id] ?? [];
+      const commitIndex = Math.min(1, terms.length);
+      const initial = restored({ membership: membership ?? initialMembership(ids), terms, commitIndex });
       const draw = randomInteger ?? (() => this.extraElectionTicks.get(id) ?? 5);
       const member = new SimulatedMember(id, initial, { ...config, randomInteger: draw }, this.#observe(id));
       this.members.set(id, member);
@@ -284,6 +289,18 @@ export class Cluster {
     member.restart();
     if (member.machineIndex > 0) member.commands = [...this.#stateAt(member.machineIndex)];
     member.pump();
+  }
+
+  /** This member's timeout passes, and it is elected by just these voters. What it says then is in flight. */
+  electBy(id: NodeId, voters: readonly NodeId[]): void {
+    for (const voter of voters) this.tick(voter, 10);
+    this.inFlight = [];
+    for (let ticks = 0; this.status(id).role !== 'pre-candidate' && ticks < 30; ticks++) this.tick(id);
+    for (const phase of ['pre-vote', 'vote']) {
+      for (const voter of voters) this.deliver(id, voter);
+      for (const voter of voters) if (this.status(id).role !== 'leader') this.deliver(voter, id);
+      if (phase === 'vote' && this.status(id).role !== 'leader') throw new Error(`${id} was not elected`);
+    }
   }
 
   /** This member's timeout passes, and it is elected by whoever it reaches. */

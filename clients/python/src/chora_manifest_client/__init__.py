@@ -5,8 +5,11 @@
 """
 
 from ._version import __version__
+from .cached_registry import CachedRegistry
 from .client import ManifestClient
+from .dependencies import WaitProgress
 from .errors import (
+    DependenciesNotReadyError,
     DependencyNotFoundError,
     ForbiddenError,
     LeaseMismatchError,
@@ -19,22 +22,32 @@ from .errors import (
     UnavailableError,
     ValidationError,
 )
+from .heartbeats import HeartbeatManager
+from .heartbeats_async import AsyncHeartbeatManager
 from .records import HealthReport, ServiceRecord
+from .registered import AsyncRegisteredInstance, RegisteredInstance
 
 __all__ = [
+    "AsyncHeartbeatManager",
+    "AsyncRegisteredInstance",
+    "CachedRegistry",
+    "DependenciesNotReadyError",
     "DependencyNotFoundError",
     "ForbiddenError",
     "HealthReport",
+    "HeartbeatManager",
     "LeaseMismatchError",
     "ManifestClient",
     "ManifestError",
     "OutcomeUnknownError",
     "RateLimitError",
+    "RegisteredInstance",
     "ServiceGoneError",
     "ServiceNotFoundError",
     "ServiceRecord",
     "UnauthorizedError",
     "UnavailableError",
     "ValidationError",
+    "WaitProgress",
     "__version__",
 ]

@@ -62,6 +62,20 @@ def positive_seconds(value: Any, field: str) -> float:
     )
 
 
+def optional_seconds(value: Any, field: str) -> Optional[float]:
+    """A duration of zero or more, of any length, or ``None`` for one without end."""
+    if value is None:
+        return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0:
+        return float(value)
+    raise ValidationError(
+        "validation_error",
+        f"{field} must be a number of seconds, 0 or more, or None; got {_shown(value)}.",
+        field=field,
+        value=value,
+    )
+
+
 def whole_number(value: Any, field: str, least: int) -> int:
     """A count."""
     if isinstance(value, int) and not isinstance(value, bool) and value >= least:

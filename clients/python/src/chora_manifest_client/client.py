@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import ssl
 from types import TracebackType
-from typing import Any, Callable, Iterable, List, Mapping, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Type, TypeVar, Union
 
+from . import arguments, dependencies
 from .async_lane import AsyncLane
+from .dependencies import WaitProgress
+from .heartbeat_schedule import HookResult
+from .heartbeats_async import AsyncHeartbeatManager
 from .records import HealthReport, ServiceRecord
-from .sync_client import UNSTATED_VERSION, SyncManifestClient
+from .registered import AsyncRegisteredInstance
+from .sync_client import UNSTATED_VERSION, SyncManifestClient, registration_body
 
 _T = TypeVar("_T")
 
@@ -64,6 +70,34 @@ class ManifestClient(SyncManifestClient):
         return await self._in_thread(
             functools.partial(self.register, name, version, interfaces, metadata, instance_id=instance_id, ttl=ttl)
         )
+
+    def registered_async(
+        self,
+        name: str,
+        version: str = UNSTATED_VERSION,
+        interfaces: Optional[Mapping[str, str]] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        *,
+        instance_id: Optional[str] = None,
+        ttl: Optional[Mapping[str, float]] = None,
+        interval: Optional[float] = None,
+        on_failure: Optional[Callable[[Exception, int], HookResult]] = None,
+        on_recovered: Optional[Callable[[int], HookResult]] = None,
+        on_reregistered: Optional[Callable[[str], HookResult]] = None,
+        handle_signals: bool = False,
+    ) -> AsyncRegisteredInstance:
+        """See ``registered``; for ``async with``. Hooks may be coroutine functions."""
+        own_id, body = registration_body(name, version, interfaces, metadata, instance_id, ttl)
+        manager = AsyncHeartbeatManager(
+            self,
+            name,
+            own_id,
+            interval,
+            on_failure=on_failure,
+            on_recovered=on_recovered,
+            on_reregistered=on_reregistered,
+        )
+        return AsyncRegisteredInstance(self, manager, body, handle_signals)
 
     async def heartbeat_async(self, name: str, instance_id: str, lease_id: Optional[int] = None) -> None:
         """See ``heartbeat``."""
@@ -130,6 +164,30 @@ class ManifestClient(SyncManifestClient):
                 consistency=consistency,
             )
         )
+
+    async def resolve_async(self, names: Iterable[str]) -> Dict[str, ServiceRecord]:
+        """See ``resolve``. All services are looked up at once."""
+        checked = dependencies.checked_names(names)
+        found = await asyncio.gather(*(self._look_up_async(name, None) for name in checked))
+        return dependencies.complete(dict(zip(checked, found)))
+
+    async def wait_for_async(
+        self,
+        names: Iterable[str],
+        timeout: Optional[float] = 30.0,
+        *,
+        on_progress: Optional[Callable[[WaitProgress], None]] = None,
+    ) -> Dict[str, ServiceRecord]:
+        """See ``wait_for``. Cancelling ends the wait."""
+        checked = dependencies.checked_names(names)
+        wait = dependencies.Wait(arguments.optional_seconds(timeout, "timeout"), on_progress, self._clock)
+        longest_seconds = self._transport.timeout_seconds
+        return await dependencies.wait_for_async(
+            self._look_up_async, checked, wait, longest_seconds
+        )
+
+    async def _look_up_async(self, name: str, seconds: Optional[float]) -> dependencies.Found:
+        return await self._in_thread(functools.partial(self._look_up, name, seconds))
 
     async def health_async(self) -> HealthReport:
         """See ``health``."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Mapping, Optional, Type
+from typing import Any, List, Mapping, Optional, Type, cast
 
 
 class ManifestError(Exception):
@@ -90,6 +90,25 @@ class LeaseMismatchError(ManifestError):
 
 class DependencyNotFoundError(ManifestError):
     """The registry checks dependencies, and some are not listed: see ``details["missing_dependencies"]``."""
+
+
+class DependenciesNotReadyError(ManifestError):
+    """Services that a program needs are not there, or not healthy. ``resolve`` and ``wait_for`` raise it."""
+
+    @property
+    def waiting(self) -> Mapping[str, str]:
+        """Each service that is not ready, with why: ``missing``, ``unhealthy``, ``unknown`` or ``unanswered``."""
+        return cast(Mapping[str, str], self.details.get("waiting", {}))
+
+    @property
+    def missing(self) -> List[str]:
+        """Those that are not listed."""
+        return [name for name, status in self.waiting.items() if status == "missing"]
+
+    @property
+    def unhealthy(self) -> List[str]:
+        """Those that are listed without an instance that is ``up``."""
+        return [name for name, status in self.waiting.items() if status not in ("missing", "unanswered")]
 
 
 class RateLimitError(ManifestError):

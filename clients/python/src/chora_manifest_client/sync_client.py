@@ -5,19 +5,28 @@ from __future__ import annotations
 import os
 import secrets
 import ssl
-from typing import Any, Dict, Iterable, List, Mapping, Optional, Tuple, Union, cast
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union, cast
 
-from . import arguments, fork_safety
+from . import arguments, dependencies, fork_safety
+from .answers import RegistryAnswer, joined
+from .dependencies import WaitProgress
 from .endpoints import DEFAULT_URL, parse_endpoints
-from .errors import ManifestError, ServiceNotFoundError, UnavailableError, ValidationError
+from .errors import ManifestError, RateLimitError, ServiceNotFoundError, UnavailableError, ValidationError
 from .leases import Leases
 from .paging import read_all
+from .heartbeat_schedule import HookResult
+from .heartbeats import HeartbeatManager
 from .records import HealthReport, ServiceRecord
+from .registered import RegisteredInstance
+from .retries import Clock
 from .selection import TurnTaker
 from .transport import Reply, Request, Transport
 
 #: A version for those who do not state one.
 UNSTATED_VERSION = "0.0.0"
+
+
+_Filters = Mapping[str, Union[str, Iterable[str], None]]
 
 
 class SyncManifestClient:
@@ -56,6 +65,7 @@ class SyncManifestClient:
             arguments.whole_number(retries, "retries", 0),
             ssl_context,
         )
+        self._clock = Clock()
         self._turns = TurnTaker()
         self._leases = Leases(self._transport)
         fork_safety.watch(self)
@@ -97,6 +107,48 @@ class SyncManifestClient:
         self._leases.register(name, own_id, body)
         return own_id
 
+    def registered(
+        self,
+        name: str,
+        version: str = UNSTATED_VERSION,
+        interfaces: Optional[Mapping[str, str]] = None,
+        metadata: Optional[Mapping[str, Any]] = None,
+        *,
+        instance_id: Optional[str] = None,
+        ttl: Optional[Mapping[str, float]] = None,
+        interval: Optional[float] = None,
+        on_failure: Optional[Callable[[Exception, int], HookResult]] = None,
+        on_recovered: Optional[Callable[[int], HookResult]] = None,
+        on_reregistered: Optional[Callable[[str], HookResult]] = None,
+        handle_signals: bool = False,
+    ) -> RegisteredInstance:
+        """Registers for the length of a ``with`` block, heartbeats meanwhile, and deregisters however the block ends.
+
+        The interpreter's exit deregisters, too, where the block was never left. A forked child neither heartbeats nor
+        deregisters: the instance is its parent's.
+
+        >>> with client.registered("my-service", "1.0.0", {"CLI": "my-service"}, handle_signals=True) as instance:
+        ...     serve(instance.id)
+
+        Args:
+            interval, on_failure, on_recovered, on_reregistered: see ``HeartbeatManager``.
+            handle_signals: also deregister on SIGTERM and SIGINT, and go on to the handler before, or end the process
+                as the signal does by default. In the main thread only. Signals that are ignored stay ignored.
+
+        The other arguments and the errors, raised as the block is entered, are those of ``register``.
+        """
+        own_id, body = registration_body(name, version, interfaces, metadata, instance_id, ttl)
+        manager = HeartbeatManager(
+            self,
+            name,
+            own_id,
+            interval,
+            on_failure=on_failure,
+            on_recovered=on_recovered,
+            on_reregistered=on_reregistered,
+        )
+        return RegisteredInstance(self, manager, body, handle_signals)
+
     def heartbeat(self, name: str, instance_id: str, lease_id: Optional[int] = None) -> None:
         """Renews the lease of a registered instance, and turns it ``up``.
 
@@ -134,8 +186,13 @@ class SyncManifestClient:
             ServiceNotFoundError: no instance is listed.
             UnavailableError: no node could answer.
         """
-        path = f"/v1/services/{arguments.service_name(name)}"
-        found = self._transport.call(Request("GET", path, _query(consistency=consistency))).content
+        return self._get_service(name, consistency)
+
+    def _get_service(
+        self, name: str, consistency: Optional[str], timeout_seconds: Optional[float] = None
+    ) -> ServiceRecord:
+        request = Request("GET", f"/v1/services/{arguments.service_name(name)}", _query(consistency=consistency))
+        found = self._transport.call(request, timeout_seconds=timeout_seconds).content
         records = cast(List[ServiceRecord], found if isinstance(found, list) else [found])
         if not records:
             raise ServiceNotFoundError("service_not_found", f"No instance of {name} is listed.", value=name)
@@ -159,7 +216,7 @@ class SyncManifestClient:
         Raises:
             UnavailableError: no node could answer.
         """
-        query = _query(
+        filters = dict(
             status=status,
             tag=tag,
             environment=environment,
@@ -167,13 +224,15 @@ class SyncManifestClient:
             interface=interface,
             consistency=consistency,
         )
+        return list(self._ask_instances(name, filters).records)
+
+    def _ask_instances(self, name: str, filters: _Filters) -> RegistryAnswer:
+        asked_at = self._clock.monotonic()
+        path = f"/v1/services/{arguments.service_name(name)}/instances"
         try:
-            reply = self._transport.call(
-                Request("GET", f"/v1/services/{arguments.service_name(name)}/instances", query)
-            )
+            return _answer(self._transport.call(Request("GET", path, _query(**filters))), asked_at)
         except ServiceNotFoundError:
-            return []
-        return _records(reply)
+            return RegistryAnswer([], None, False, asked_at)
 
     def list_services(
         self,
@@ -197,7 +256,7 @@ class SyncManifestClient:
             environment: ``development``, ``staging`` or ``production``.
             interface: only those that offer this interface type.
             name: beginning of the service name.
-            limit: at most this many, up to 1000. By default all are read, page by page.
+            limit: at most this many, up to 1000. By default all are read, page by page, each within the client's timeout.
             offset: leaves out this many.
             consistency: ``"stale"`` takes what one node knows at once, rather than the cluster's latest state.
 
@@ -205,7 +264,7 @@ class SyncManifestClient:
             ValidationError: a filter is wrong; ``field`` names it.
             UnavailableError: no node could answer.
         """
-        filters = _query(
+        filters: _Filters = dict(
             status=status,
             tag=tag,
             dependency=dependency,
@@ -215,14 +274,71 @@ class SyncManifestClient:
             consistency=consistency,
         )
         arguments.whole_number(offset, "offset", 0)
-
-        def read_page(page_limit: int, page_offset: int) -> List[ServiceRecord]:
-            page = _query(limit=str(page_limit), offset=str(page_offset))
-            return _records(self._transport.call(Request("GET", "/v1/services", filters + page)))
-
         if limit is None:
-            return read_all(read_page)[offset:]
-        return read_page(arguments.whole_number(limit, "limit", 1), offset)
+            return list(self._ask_list(filters).records)[offset:]
+        return list(self._ask_page(filters, arguments.whole_number(limit, "limit", 1), offset).records)
+
+    def _ask_list(self, filters: _Filters) -> RegistryAnswer:
+        pages: List[RegistryAnswer] = []
+
+        def read_page(limit: int, offset: int) -> List[ServiceRecord]:
+            pages.append(self._ask_page(filters, limit, offset))
+            return list(pages[-1].records)
+
+        return joined(read_all(read_page), pages)
+
+    def _ask_page(self, filters: _Filters, limit: int, offset: int) -> RegistryAnswer:
+        asked_at = self._clock.monotonic()
+        query = _query(**filters) + _query(limit=str(limit), offset=str(offset))
+        return _answer(self._transport.call(Request("GET", "/v1/services", query)), asked_at)
+
+    def resolve(self, names: Iterable[str]) -> Dict[str, ServiceRecord]:
+        """Finds one instance that is ``up`` of each service.
+
+        Returns:
+            The services' names, each with a record.
+
+        Raises:
+            DependenciesNotReadyError: some are not listed or not healthy; it names all of them.
+            UnavailableError: no node could answer.
+        """
+        return dependencies.complete(
+            dependencies.look_up_each(self._look_up, dependencies.checked_names(names), lambda: None)
+        )
+
+    def wait_for(
+        self,
+        names: Iterable[str],
+        timeout: Optional[float] = 30.0,
+        *,
+        on_progress: Optional[Callable[[WaitProgress], None]] = None,
+    ) -> Dict[str, ServiceRecord]:
+        """Waits until an instance of each service is ``up``. A registry that cannot be reached is waited for, too.
+
+        Args:
+            timeout: seconds to wait at most; ``None`` for as long as it takes.
+            on_progress: called after each look that found some not ready; what it raises ends the wait. The logger
+                tells the same, at level INFO where something has changed.
+
+        Returns:
+            The services' names, each with a record, all of them found ready in one look.
+
+        Raises:
+            DependenciesNotReadyError: the time was over; it names all that are not ready, and why.
+            ValidationError: an argument is wrong; ``field`` names it.
+        """
+        checked = dependencies.checked_names(names)
+        wait = dependencies.Wait(arguments.optional_seconds(timeout, "timeout"), on_progress, self._clock)
+        longest_seconds = self._transport.timeout_seconds
+        return dependencies.wait_for(self._look_up, checked, wait, longest_seconds, self._clock)
+
+    def _look_up(self, name: str, seconds: Optional[float]) -> "dependencies.Found":
+        try:
+            return self._get_service(name, None, seconds)
+        except ServiceNotFoundError:
+            return None
+        except (UnavailableError, RateLimitError) as error:
+            return error
 
     def health(self) -> HealthReport:
         """Asks each node in turn until one is healthy; if none is, returns what the last one reported.
@@ -282,7 +398,11 @@ def _query(**parameters: Union[str, Iterable[str], None]) -> Tuple[Tuple[str, st
     return tuple((key, value) for key, values in parameters.items() for value in arguments.one_or_many(values))
 
 
-def _records(reply: Reply) -> List[ServiceRecord]:
-    if isinstance(reply.content, list):
-        return cast(List[ServiceRecord], reply.content)
-    raise ManifestError("unexpected_answer", "The registry answered a list request with something that is no list.")
+def _answer(reply: Reply, asked_at: float) -> RegistryAnswer:
+    if not isinstance(reply.content, list):
+        message = "The registry answered a list request with something that is no list."
+        raise ManifestError("unexpected_answer", message)
+    index = reply.headers.get("x-manifest-index", "")
+    revision = int(index) if index.isascii() and index.isdigit() else None
+    is_linearizable = "x-manifest-staleness-ms" not in reply.headers
+    return RegistryAnswer(cast(List[ServiceRecord], reply.content), revision, is_linearizable, asked_at)

@@ -1,0 +1,56 @@
+import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import type { SimulatedRandom } from '../../simulation/random.ts';
+
+/** A member's data as it was when the member was killed: put back, it has forgotten nothing. */
+export class DataCopy {
+  readonly #directory: string;
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** @param directory of a member that is down, and stays down until `restore` */
+  static of(directory: string): DataCopy {
+    const copy = new DataCopy(directory);
+    rmSync(copy.#kept, { recursive: true, force: true });
+    cpSync(directory, copy.#kept, { recursive: true });
+    return copy;
+  }
+
+  wipe(): void {
+    rmSync(this.#directory, { recursive: true });
+  }
+
+  restore(): void {
+    rmSync(this.#directory, { recursive: true, force: true });
+    cpSync(this.#kept, this.#directory, { recursive: true });
+    rmSync(this.#kept, { recursive: true });
+  }
+
+  get #kept(): string {
+    return `${this.#directory}.kept`;
+  }
+}
+
+/** Flips one bit in the middle half of the file that holds most. @returns where */
+export function flipByte(directory: string, random: SimulatedRandom): string {
+  const file = greatestDataFile(directory);
+  const bytes = readFileSync(file);
+  let at = Math.floor(bytes.length * random.between(0.25, 0.75));
+  // Zeros may be what the format leaves unused between records, which nobody reads.
+  while (at < bytes.length - 1 && bytes[at] === 0) at++;
+  bytes[at] = (bytes[at] ?? 0) ^ (1 << random.integer(8));
+  writeFileSync(file, bytes);
+  return `byte ${at} of ${basename(file)}`;
+}
+
+/** The file in which most of what was written lies. */
+function greatestDataFile(directory: string): string {
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(log|ldb)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath, entry.name));
+  const [greatest] = files.toSorted((a, b) => statSync(b).size - statSync(a).size);
+  if (!greatest) throw new Error(`no data file in ${directory}`);
+  return greatest;
+}

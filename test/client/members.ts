@@ -1,0 +1,87 @@
+import { afterEach } from 'vitest';
+import { type ClientCallOptions, type GrpcClientOptions, ManifestGrpcClient } from '../../src/client/index.ts';
+import type { CallOptions } from '../../src/registry/service.ts';
+import { type FaceSettings, type GrpcFaceUnderTest, startGrpc } from '../api/faces.ts';
+import { FakeRegistry } from '../api/fake-registry.ts';
+import { waitFor } from '../process/wait-for.ts';
+import { PausableProxy } from '../transport/tcp.ts';
+
+export const noTime: ClientCallOptions = { timeoutMs: 300 };
+
+/** Undone after each test, in reverse order. */
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+/** A member with a registry in memory behind its real gRPC server, and a network that can lose it. */
+export interface TestMember {
+  readonly fake: FakeRegistry;
+  readonly address: string;
+  /** What the calls that reached it were told beside their input. */
+  calls(): CallOptions[];
+  /** Waits until this many calls wait inside the registry. */
+  underWay(count: number): Promise<void>;
+  /** Lets calls wait inside the registry until the returned function is called. */
+  hold(): () => void;
+  /** Breaks its connections and takes no more. */
+  die(): Promise<void>;
+}
+
+export async function member(fake = new FakeRegistry(), settings: FaceSettings = {}): Promise<TestMember> {
+  const face: GrpcFaceUnderTest = await startGrpc(settings, fake);
+  const proxy = new PausableProxy(Number(face.address.split(':')[1]));
+  const address = `127.0.0.1:${await proxy.listen()}`;
+  let isDead = false;
+  const die = async () => {
+    if (isDead) return;
+    isDead = true;
+    await proxy.close();
+  };
+  cleanups.push(async () => {
+    fake.gate = Promise.resolve();
+    await die();
+    await face.close(0);
+  });
+  return {
+    fake,
+    address,
+    // The server's own looks at its health bring no request id.
+    calls: () => fake.seen.filter(({ requestId }) => requestId !== undefined),
+    underWay: async (count) => {
+      await waitFor(() => (fake.waiting === count ? true : undefined), {
+        timeoutMs: 5_000,
+        what: `${count} calls to be under way`,
+      });
+    },
+    hold() {
+      let letGo = () => {};
+      fake.gate = new Promise((resolve) => {
+        letGo = resolve;
+      });
+      cleanups.push(letGo);
+      return letGo;
+    },
+    die,
+  };
+}
+
+export function clientOf(
+  members: readonly Pick<TestMember, 'address'>[],
+  options: Partial<GrpcClientOptions> = {},
+): ManifestGrpcClient {
+  const endpoints = members.map(({ address }) => address);
+  const client = new ManifestGrpcClient({ endpoints, timeoutMs: 10_000, ...options });
+  cleanups.push(() => client.close());
+  return client;
+}
+
+/** How a call failed. */
+export async function failureOf(call: Promise<unknown>): Promise<unknown> {
+  return call.then(
+    (answer) => {
+      throw new Error(`It did not fail: ${JSON.stringify(answer)}`);
+    },
+    (error: unknown) => error,
+  );
+}

@@ -1,0 +1,234 @@
+import { describe, expect, test } from 'vitest';
+import { Catalog } from '../../src/registry/catalog.ts';
+import { matches } from '../../src/registry/filters.ts';
+import type { Instance } from '../../src/registry/machine.ts';
+import type { Environment, QueryableStatus, Status } from '../../src/registry/records.ts';
+import { RegistryState } from '../../src/registry/registry-state.ts';
+import type { InstanceFilter } from '../../src/registry/service.ts';
+import { SeededRandom } from '../transport/random-messages.ts';
+import { registration } from './machine-driver.ts';
+import { RandomLog } from './random-commands.ts';
+
+function listed(name: string, id: string, leaseId: number, more: Partial<Instance> = {}): Instance {
+  return {
+    registration: registration(name, id),
+    leaseId,
+    status: 'up',
+    registeredAtMs: 0,
+    lastHeartbeatMs: 0,
+    leaseRenewedAtMs: 0,
+    lastHeartbeatIndex: 0,
+    revision: leaseId,
+    ...more,
+  };
+}
+
+const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+
+/** What a catalog is to answer, found by looking at everything. */
+class NaiveCatalog {
+  constructor(readonly instances: readonly Instance[]) {}
+
+  #meets({ registration: { name, id, interfaces, metadata }, status }: Instance, filter: InstanceFilter): boolean {
+    return [
+      filter.status === undefined || filter.status === status,
+      filter.tags === undefined || filter.tags.every((tag) => (metadata.tags ?? []).includes(tag)),
+      filter.environment === undefined || filter.environment === metadata.environment,
+      filter.dependency === undefined || (metadata.dependencies ?? []).includes(filter.dependency),
+      filter.interface === undefined || Object.keys(interfaces).includes(filter.interface),
+      filter.instance_id === undefined || filter.instance_id === id,
+      filter.name === undefined || name.indexOf(filter.name) === 0,
+    ].every(Boolean);
+  }
+
+  select(filter: InstanceFilter): Instance[] {
+    return this.instances
+      .filter((instance) => this.#meets(instance, filter))
+      .sort((a, b) => text(a.registration.name, b.registration.name) || text(a.registration.id, b.registration.id));
+  }
+
+  instancesOf(name: string, filter: InstanceFilter): Instance[] {
+    const rank: Record<Status, number> = { up: 0, unknown: 1, unhealthy: 2 };
+    return this.instances
+      .filter((instance) => instance.registration.name === name && this.#meets(instance, filter))
+      .sort((a, b) => rank[a.status] - rank[b.status] || text(a.registration.id, b.registration.id));
+  }
+
+  counts() {
+    const of = (status: Status) => this.instances.filter((instance) => instance.status === status).length;
+    return { total: this.instances.length, up: of('up'), unhealthy: of('unhealthy'), unknown: of('unknown') };
+  }
+}
+
+const nameList = ['alpha', 'alpha-2', 'beta', 'be', '0', 'z-9'] as const;
+
+class RandomCatalog {
+  readonly catalog = new Catalog();
+  readonly random: SeededRandom;
+  #nextLeaseId = 1;
+
+  constructor(seed: number) {
+    this.random = new SeededRandom(seed);
+  }
+
+  step(): void {
+    const { random, catalog } = this;
+    const name = random.oneOf(nameList);
+    const id = `${random.oneOf(['a', 'B', '1', '-'])}${random.integer(12)}`;
+    const known = catalog.find(name, id);
+    const dice = random.integer(10);
+    if (known && dice < 3) {
+      catalog.remove(known);
+    } else if (known && dice < 7) {
+      catalog.replace(known, { ...known, status: random.oneOf(['up', 'unhealthy', 'unknown'] as const) });
+    } else {
+      if (known) catalog.remove(known);
+      catalog.add(listed(name, id, this.#nextLeaseId++, { registration: this.#registration(name, id) }));
+    }
+  }
+
+  #registration(name: string, id: string) {
+    const { random } = this;
+    const rare = random.integer(30) === 0 ? ['rare'] : [];
+    return {
+      ...registration(name, id, {
+        ...(random.boolean() ? { tags: [...rare, 'core', ...(random.boolean() ? ['edge'] : [])] } : {}),
+        ...(random.integer(10) === 0 ? { dependencies: [random.oneOf(nameList)] } : {}),
+        ...(random.boolean() ? { environment: random.oneOf<Environment>(['staging', 'production']) } : {}),
+      }),
+      interfaces: random.boolean() ? { CLI: 'x' } : { REST: 'http://h:1', gRPC: 'h:2' },
+    };
+  }
+
+  filter(): InstanceFilter {
+    const { random } = this;
+    const sometimes = <T>(value: T) => (random.integer(3) === 0 ? value : undefined);
+    return {
+      status: sometimes(random.oneOf<QueryableStatus>(['up', 'unhealthy', 'unknown', 'down'])),
+      tags: sometimes(random.oneOf([[], ['core'], ['rare'], ['edge', 'core'], ['rare', 'nowhere'], ['nowhere']])),
+      environment: sometimes(random.oneOf(['staging', 'production', 'development'])),
+      dependency: sometimes(random.oneOf(nameList)),
+      interface: sometimes(random.oneOf(['CLI', 'REST', 'constructor'])),
+      instance_id: random.integer(8) === 0 ? `a${random.integer(12)}` : undefined,
+      name: sometimes(random.oneOf(['', 'a', 'alpha', 'be', 'beta', 'zz', '-'])),
+    };
+  }
+}
+
+describe.each([1, 2, 3])('a catalog of random history %i answers as one that looks at everything', (seed) => {
+  test('for filters of every kind, page by page, and keeps its counts', () => {
+    const world = new RandomCatalog(seed);
+    const { catalog, random } = world;
+    let found = 0;
+    for (let round = 0; round < 400; round++) {
+      for (let step = random.integer(12); step >= 0; step--) world.step();
+      const naive = new NaiveCatalog([...catalog.all()]);
+      expect(catalog.counts()).toEqual(naive.counts());
+      for (let query = 0; query < 4; query++) {
+        const filter = world.filter();
+        const expected = naive.select(filter);
+        found += expected.length;
+        const limit = 1 + random.integer(20);
+        const offset = random.integer(expected.length + 3);
+        expect(catalog.select(filter, limit, offset)).toEqual({
+          instances: expected.slice(offset, offset + limit),
+          total: expected.length,
+          hasMore: offset + limit < expected.length,
+        });
+        const after = random.oneOf(expected.length > 0 ? expected : [listed('m', 'm', 1)]).registration;
+        const later = expected.filter(({ registration: { name, id } }) =>
+          name === after.name ? id > after.id : name > after.name,
+        );
+        expect(catalog.select(filter, limit, 0, after)).toEqual({
+          instances: later.slice(0, limit),
+          total: expected.length,
+          hasMore: limit < later.length,
+        });
+        const name = random.oneOf(nameList);
+        expect(catalog.instancesOf(name, filter)).toEqual(naive.instancesOf(name, filter));
+        expect(naive.instances.filter((instance) => matches(instance, filter))).toHaveLength(expected.length);
+      }
+    }
+    expect(found).toBeGreaterThan(5_000);
+  });
+
+  test('and its pages, one after another, are the whole list with nothing twice', () => {
+    const world = new RandomCatalog(seed);
+    for (let step = 0; step < 300; step++) world.step();
+    const { catalog } = world;
+    for (const filter of [{}, { status: 'up' }, { tags: ['core'] }, { tags: ['rare'] }, { name: 'al' }] as const) {
+      const whole = catalog.select(filter, 1_000, 0);
+      expect(whole.instances).toHaveLength(whole.total);
+      expect(whole.total).toBeGreaterThan(0);
+      const pages: Instance[] = [];
+      for (let offset = 0; offset < whole.total; offset += 7)
+        pages.push(...catalog.select(filter, 7, offset).instances);
+      expect(pages).toEqual(whole.instances);
+    }
+  });
+});
+
+describe('a catalog', () => {
+  test('counts by increments what a recount counts, through every kind of command', () => {
+    const log = new RandomLog(21);
+    const state = new RegistryState();
+    for (let index = 1; index <= 2_000; index++) {
+      state.apply(index, log.next(state));
+      expect(state.counts()).toEqual(new NaiveCatalog([...state.instances()]).counts());
+    }
+  });
+
+  test('lists healthy instances first, then unknown ones, then unhealthy ones, each by id', () => {
+    const catalog = new Catalog();
+    const statuses: Status[] = ['unhealthy', 'up', 'unknown', 'up', 'unhealthy', 'unknown'];
+    statuses.forEach((status, position) => {
+      catalog.add(listed('svc', `i${9 - position}`, position + 1, { status }));
+    });
+    expect(catalog.instancesOf('svc').map(({ registration: { id }, status }) => `${id} ${status}`)).toEqual([
+      'i6 up',
+      'i8 up',
+      'i4 unknown',
+      'i7 unknown',
+      'i5 unhealthy',
+      'i9 unhealthy',
+    ]);
+  });
+
+  test('finds one instance of a service without looking at the others', () => {
+    const catalog = new Catalog();
+    let looks = 0;
+    for (let i = 0; i < 500; i++) {
+      const instance = listed('svc', `i${i}`, i + 1);
+      Object.defineProperty(instance, 'registration', {
+        get: () => {
+          looks++;
+          return registration('svc', `i${i}`);
+        },
+      });
+      catalog.add(instance);
+    }
+    looks = 0;
+    expect(catalog.instancesOf('svc', { instance_id: 'i77' })).toHaveLength(1);
+    expect(catalog.instancesOf('svc', { instance_id: 'nobody' })).toEqual([]);
+    expect(catalog.select({ status: 'up' }, 10, 0).total).toBe(500);
+    expect(looks).toBeLessThan(15);
+  });
+
+  test('keeps the order of leases when an instance is replaced by its next version', () => {
+    const catalog = new Catalog();
+    const first = listed('svc', 'one', 1);
+    catalog.add(first);
+    catalog.add(listed('svc', 'two', 2));
+    catalog.replace(first, { ...first, status: 'unhealthy' });
+    expect([...catalog.all()].map(({ leaseId }) => leaseId)).toEqual([1, 2]);
+    expect(catalog.size).toBe(2);
+  });
+
+  test('refuses to remove a lease that is not listed, which would put its counts wrong', () => {
+    const catalog = new Catalog();
+    catalog.add(listed('svc', 'one', 2));
+    expect(() => catalog.remove(listed('svc', 'one', 1))).toThrow('Lease 1 is not listed.');
+    expect(() => catalog.remove(listed('other', 'one', 3))).toThrow('Lease 3 is not listed.');
+    expect(catalog.counts().total).toBe(1);
+  });
+});

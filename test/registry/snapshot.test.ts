@@ -1,0 +1,120 @@
+import { describe, expect, test } from 'vitest';
+import { loadCodec } from '../../src/codec/load-proto.ts';
+import { toWireRegistration } from '../../src/registry/commands.ts';
+import { RegistryState } from '../../src/registry/registry-state.ts';
+import { CaptureDecoder, encodeCapture } from '../../src/registry/snapshot.ts';
+import { bytesOf, decodeCapture, MachineDriver, registration } from './machine-driver.ts';
+import { RandomLog } from './random-commands.ts';
+
+function someState(): RegistryState {
+  const log = new RandomLog(5);
+  const state = new RegistryState();
+  for (let index = 1; index <= 60; index++) state.apply(index, log.next(state));
+  return state;
+}
+
+const state = someState();
+const bytes = bytesOf(state.capture());
+
+describe('a snapshot', () => {
+  test.each([1, 2, 3, 7, 100, 4_096])('comes back from chunks of %i bytes as it was', (chunkBytes) => {
+    const { header, ...parts } = decodeCapture(bytes, chunkBytes);
+    const { header: expected, ...expectedParts } = state.capture();
+    expect(header).toMatchObject(expected);
+    expect(parts).toEqual(expectedParts);
+  });
+
+  test('of an empty state comes back', () => {
+    const empty = new RegistryState();
+    expect(RegistryState.restore(decodeCapture(bytesOf(empty.capture()))).hash()).toBe(empty.hash());
+  });
+
+  test('of many instances is made in chunks of about 256 KiB, each only when it is asked for', () => {
+    const machine = new MachineDriver();
+    const metadata = { description: 'x'.repeat(400) };
+    for (let i = 0; i < 1_500; i++) machine.register('billing', `i${i}`, metadata);
+    const chunks = [...encodeCapture(machine.state.capture())];
+    expect(chunks.length).toBeGreaterThan(2);
+    for (const chunk of chunks.slice(0, -1)) {
+      expect(chunk.length).toBeGreaterThanOrEqual(256 * 1_024);
+      expect(chunk.length).toBeLessThan(257 * 1_024 + 1_024);
+    }
+    const decoder = new CaptureDecoder();
+    for (const chunk of chunks) decoder.push(chunk);
+    expect(RegistryState.restore(decoder.finish()).hash()).toBe(machine.state.hash());
+  });
+
+  test('that was cut short at any byte is refused', () => {
+    for (let length = 0; length < bytes.length; length += 1 + (length % 37)) {
+      expect(() => decodeCapture(bytes.subarray(0, length), 64)).toThrow('The snapshot is incomplete.');
+    }
+  });
+
+  test('with a byte altered is refused in words, or is a state that can be told from the true one', () => {
+    for (let position = 0; position < bytes.length; position += 11) {
+      const damaged = Uint8Array.from(bytes);
+      damaged[position] = (damaged[position] ?? 0) ^ 0x24;
+      let hash: string;
+      try {
+        hash = RegistryState.restore(decodeCapture(damaged)).hash();
+      } catch (error) {
+        expect(String(error)).toMatch(/^Error: The snapshot (is|has|does)/);
+        continue;
+      }
+      expect(hash).not.toBe(state.hash());
+    }
+  });
+});
+
+describe('a snapshot that contradicts itself is refused:', () => {
+  const codec = loadCodec<Record<string, unknown>>('command.proto', 'manifest.log.v1.SnapshotPart');
+  const header = {
+    format: 1,
+    appliedIndex: 9,
+    term: 1,
+    revision: 3,
+    nextLeaseId: 5,
+    wallMs: 1,
+    leaseMs: 1,
+    instances: 0,
+    tombstones: 0,
+    requests: 0,
+  };
+  const instance = (id: string, leaseId: number, status = 'up') => ({
+    instance: { registration: toWireRegistration(registration('billing', id)), leaseId, status },
+  });
+
+  /** Parts shorter than 16,384 bytes, each behind its length. */
+  function read(...parts: readonly Record<string, unknown>[]): void {
+    const pieces = parts.map((part) => Buffer.from(codec.encode(part)));
+    const framed = pieces.flatMap((piece) => [
+      Buffer.from(piece.length < 128 ? [piece.length] : [(piece.length & 0x7f) | 0x80, piece.length >> 7]),
+      piece,
+    ]);
+    decodeCapture(Buffer.concat(framed));
+  }
+
+  test.each([
+    ['another format', [{ header: { ...header, format: 2 } }], 'format 2; this version reads format 1'],
+    ['no header first', [instance('one', 1)], 'does not begin with its header'],
+    ['two headers', [{ header }, { header }], 'a second header'],
+    ['fewer instances than announced', [{ header: { ...header, instances: 1 } }], 'incomplete'],
+    ['fewer tombstones than announced', [{ header: { ...header, tombstones: 1 } }], 'incomplete'],
+    ['fewer requests than announced', [{ header: { ...header, requests: 1 } }], 'incomplete'],
+    ['more than announced', [{ header }, instance('one', 1)], 'incomplete'],
+    ['a part of an unknown kind', [{ header }, {}], 'a kind that this version does not know'],
+    ['a status that is none', [{ header }, instance('one', 1, 'down')], "'down'"],
+    ['a lease that does not ascend', [{ header }, instance('one', 2), instance('two', 2)], "lease 2 of 'billing/two'"],
+    ['a lease that was not given yet', [{ header }, instance('one', 5)], "lease 5 of 'billing/one'"],
+    ['one instance twice', [{ header }, instance('one', 1), instance('one', 2)], "lease 2 of 'billing/one'"],
+    ['an instance without registration', [{ header }, { instance: { leaseId: 1, status: 'up' } }], 'is incomplete'],
+    ['a tombstone without cause', [{ header }, { tombstone: { name: 'a', id: 'b' } }], "a tombstone's cause is ''"],
+    ['a result that is no JSON', [{ header }, { request: { requestId: 'r', resultJson: '{' } }], 'is damaged'],
+  ] as const)('%s', (_, parts, message) => {
+    expect(() => read(...parts)).toThrow(message);
+  });
+
+  test('and one that does not is read', () => {
+    expect(() => read({ header: { ...header, instances: 2 } }, instance('one', 1), instance('two', 4))).not.toThrow();
+  });
+});
