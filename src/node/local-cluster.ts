@@ -1,6 +1,7 @@
 import type { NodeId, RaftStatus } from '../raft/types.ts';
 import type { RegistryState } from '../registry/registry-state.ts';
 import type { ClusterService, ClusterStatus, HealthReport, MemberStatus, StatusOptions } from '../registry/service.ts';
+import { hashInSlices } from '../registry/snapshot.ts';
 import type { MemberReport } from '../transport/transport.ts';
 
 /** A member that was not heard of for this long is shown as unreachable. */
@@ -15,6 +16,8 @@ export interface LocalClusterHost {
   nowMs(): number;
   levelAtMs(): number | null;
   storage(): { readonly backend: string; readonly failure: string | null };
+  /** Lets everything else of this turn happen. */
+  pause(): Promise<void>;
 }
 
 export interface LocalClusterSettings {
@@ -36,8 +39,8 @@ export class LocalCluster implements ClusterService {
   readonly #settings: LocalClusterSettings;
   readonly #startedMs: number;
   readonly #reports = new Map<NodeId, HeardReport>();
-  /** The last hash computed: equal indexes have equal states. */
-  #hash: { readonly appliedIndex: number; readonly hash: string } | null = null;
+  /** The last hash that was begun: equal indexes have equal states. */
+  #hash: { readonly appliedIndex: number; readonly hash: Promise<string> } | null = null;
 
   constructor(host: LocalClusterHost, settings: LocalClusterSettings) {
     this.#host = host;
@@ -72,6 +75,9 @@ export class LocalCluster implements ClusterService {
     const { voters, votersOutgoing, learners } = raft.membership;
     const ids = [...new Set([...voters, ...votersOutgoing, ...learners])].sort();
     const reports = new Map(ids.map((id) => [id, this.#reportOf(id)]));
+    const { appliedIndex, revision } = state;
+    // From here on the state may move; what is hashed was taken at this index.
+    const hash = options.stateHash ? await this.#stateHash(state) : null;
     const leaderCommit = raft.leaderId === null ? null : (reports.get(raft.leaderId)?.report.commitIndex ?? null);
     return {
       cluster_id: this.#settings.clusterId,
@@ -79,11 +85,7 @@ export class LocalCluster implements ClusterService {
       leader: raft.leaderId,
       term: raft.term,
       members: ids.map((id) => memberStatus(id, reports.get(id) ?? null, leaderCommit, !learners.includes(id))),
-      state: {
-        applied_index: state.appliedIndex,
-        revision: state.revision,
-        hash: options.stateHash ? this.#stateHash(state) : null,
-      },
+      state: { applied_index: appliedIndex, revision, hash },
     };
   }
 
@@ -126,9 +128,10 @@ export class LocalCluster implements ClusterService {
     return heard ? { ...heard, reachable: this.#host.nowMs() - heard.atMs <= reachableMs } : null;
   }
 
-  #stateHash(state: RegistryState): string {
-    if (this.#hash?.appliedIndex !== state.appliedIndex) {
-      this.#hash = { appliedIndex: state.appliedIndex, hash: state.hash() };
+  #stateHash(state: RegistryState): Promise<string> {
+    const { appliedIndex } = state;
+    if (this.#hash?.appliedIndex !== appliedIndex) {
+      this.#hash = { appliedIndex, hash: hashInSlices(state.capture(), () => this.#host.pause()) };
     }
     return this.#hash.hash;
   }

@@ -40,6 +40,9 @@ import type { WatchHub } from './watch-hub.ts';
 import { Watching } from './watching.ts';
 import type { WriteQueue } from './write-queue.ts';
 
+/** Draws of an instance id before this member takes one that is in use after all. */
+const maxIdDraws = 8;
+
 /** A heartbeat looks its lease up again when it was replaced on the way; more often than this it has lost a race for good. */
 const maxLookups = 4;
 
@@ -103,7 +106,7 @@ export class LocalRegistry implements RegistryService {
   }
 
   async register(input: unknown, options: CallOptions = {}): Promise<RegistrationResult> {
-    const registration = parseRegistration(input, this.#settings.ttlPolicy, (name) => `${name}-${this.#random.hex(8)}`);
+    const registration = parseRegistration(input, this.#settings.ttlPolicy, (name) => this.#makeId(name));
     const { validateDependencies } = this.#settings;
     const { result } = await this.#submit(
       { type: 'register', registration, validateDependencies },
@@ -112,6 +115,20 @@ export class LocalRegistry implements RegistryService {
     );
     if (result.type === 'registered') return result.result;
     throw refusal(result);
+  }
+
+  /**
+   * Eight digits are few for a big service, and a registration under an id in use would push a running instance off the
+   * list; so an id that is listed, or still gets 410, is drawn again.
+   */
+  #makeId(name: string): string {
+    const state = this.#host.state();
+    let id = '';
+    for (let draw = 0; draw < maxIdDraws; draw++) {
+      id = `${name}-${this.#random.hex(8)}`;
+      if (!state.find(name, id) && !state.tombstone(name, id)) break;
+    }
+    return id;
   }
 
   async deregister(input: unknown, options: CallOptions = {}): Promise<DeregistrationResult> {
@@ -140,20 +157,19 @@ export class LocalRegistry implements RegistryService {
 
   async heartbeats(inputs: readonly unknown[], options: CallOptions = {}): Promise<HeartbeatsResult> {
     const targets = inputs.map(parseMember);
-    const failed: HeartbeatFailure[] = [];
-    let renewed = 0;
-    await Promise.all(
-      targets.map(async (target) => {
-        try {
-          await this.#renew(target, options);
-          renewed++;
-        } catch (error) {
-          if (!(error instanceof RegistryError)) throw error;
-          failed.push({ name: target.name, id: target.id, error: error.code, message: error.message });
-        }
-      }),
-    );
-    return { renewed, failed };
+    const failures = await Promise.all(targets.map((target) => this.#renewOrFail(target, options)));
+    const failed = failures.filter((failure) => failure !== null);
+    return { renewed: targets.length - failed.length, failed };
+  }
+
+  async #renewOrFail(target: HeartbeatTarget, options: CallOptions): Promise<HeartbeatFailure | null> {
+    try {
+      await this.#renew(target, options);
+      return null;
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      return { name: target.name, id: target.id, error: error.code, message: error.message };
+    }
   }
 
   async getInstances(

@@ -200,6 +200,7 @@ export class Member {
         nowMs,
         levelAtMs: () => this.#reads.levelAtMs,
         storage: () => ({ backend: storage.backend, failure: this.#failure?.message ?? null }),
+        pause: () => new Promise<void>((resolve) => clock.after(0, resolve)),
       },
       settings,
     );

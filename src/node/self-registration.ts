@@ -21,6 +21,8 @@ export class SelfRegistration {
   readonly #clock: Clock;
   readonly #logger: Logger;
   #registered = false;
+  /** A registration was sent, whatever became of it. */
+  #mayBeListed = false;
   #cancelTimer: (() => void) | null = null;
   #stopped = false;
 
@@ -59,6 +61,7 @@ export class SelfRegistration {
     const interfaces: Record<string, string> = { CLI: 'chora-manifest' };
     if (restAddress) interfaces.REST = restAddress;
     if (grpcAddress) interfaces.gRPC = grpcAddress;
+    this.#mayBeListed = true;
     await this.#registry.register({
       ...this.#target,
       version,
@@ -72,8 +75,9 @@ export class SelfRegistration {
   async stop(timeoutMs: number): Promise<void> {
     this.#stopped = true;
     this.#cancelTimer?.();
-    if (!this.#registered) return;
-    this.#registered = false;
+    // A registration under way is applied before the deregistration that follows it, and would outlive this member.
+    if (!this.#mayBeListed) return;
+    this.#mayBeListed = false;
     try {
       await this.#registry.deregister(this.#target, { timeoutMs });
     } catch (error) {

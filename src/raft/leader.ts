@@ -1,3 +1,4 @@
+import { invariant } from './assert.ts';
 import type { RaftLog } from './log.ts';
 import { payloadBytes } from './log.ts';
 import { isVoter, memberIds } from './membership.ts';
@@ -120,9 +121,16 @@ export class Leader {
   quorumContactAgeTicks(nowTick: number): number {
     return quorumAgeTicks(this.#host.membership(), (id) => {
       if (id === this.#config.id) return 0;
-      const peer = this.#progress.get(id);
-      return peer === undefined ? Number.MAX_SAFE_INTEGER : nowTick - (peer.answeredTick ?? peer.sinceTick);
+      const { answeredTick, sinceTick } = this.#peer(id);
+      return nowTick - (answeredTick ?? sinceTick);
     });
+  }
+
+  /** Whoever takes part, but this member itself. */
+  #peer(id: NodeId): Progress {
+    const peer = this.#progress.get(id);
+    invariant(peer !== undefined, () => `${id} takes part, and the leader does not follow its progress`);
+    return peer;
   }
 
   #broadcastHeartbeat(): void {
@@ -163,7 +171,7 @@ export class Leader {
   /** Counts replicas anew: after an acknowledgement, a completed write, a change of membership. */
   advanceCommit(): void {
     const reached = quorumValue(this.#host.membership(), (id) =>
-      id === this.#config.id ? this.#log.stableIndex : (this.#progress.get(id)?.matchIndex ?? 0),
+      id === this.#config.id ? this.#log.stableIndex : this.#peer(id).matchIndex,
     );
     const commitIndex = this.#log.commitIndex;
     // An entry of an older term is committed only along with one of this term (figure 8; trap 1).
@@ -239,8 +247,7 @@ export class Leader {
       const prevLogIndex = peer.nextIndex - 1;
       const prevLogTerm = this.#log.termAt(prevLogIndex);
       if (prevLogTerm === null) {
-        // A peer that does not answer is not worth a transfer; its next answer brings it back here.
-        if (peer.answeredTick === null) return;
+        // Only an answer can bring a peer here: who is silent is probed at the log's end, and nothing goes until it answers.
         peer.snapshotNeeded();
         this.#snapshotsWanted.push(peer.id);
         return;

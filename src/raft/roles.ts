@@ -187,7 +187,7 @@ export class Roles {
     this.#state = { role: 'pre-candidate', campaign };
     this.#requestVotes('pre-vote-request', this.#term + 1, campaign);
     campaign.record(this.#id, true, false);
-    this.#countVotes();
+    this.#countVotes('pre-candidate', campaign);
   }
 
   #startElection(transfer: boolean): void {
@@ -209,13 +209,12 @@ export class Roles {
     }
   }
 
-  #countVotes(): void {
-    if (this.#state.role !== 'pre-candidate' && this.#state.role !== 'candidate') return;
-    const outcome = this.#state.campaign.outcome(this.#membership);
+  #countVotes(role: 'pre-candidate' | 'candidate', campaign: Campaign): void {
+    const outcome = campaign.outcome(this.#membership);
     if (outcome === 'lost') this.#becomeFollower(this.#term);
     if (outcome !== 'won') return;
-    if (this.#state.role === 'pre-candidate') this.#startElection(false);
-    else this.#becomeLeader(this.#state.campaign);
+    if (role === 'pre-candidate') this.#startElection(false);
+    else this.#becomeLeader(campaign);
   }
 
   #becomeLeader(campaign: Campaign): void {
@@ -354,14 +353,14 @@ export class Roles {
   }
 
   #voteAnswered(response: VoteResponse): void {
-    const { role } = this.#state;
-    if (role !== 'pre-candidate' && role !== 'candidate') return;
+    if (this.#state.role !== 'pre-candidate' && this.#state.role !== 'candidate') return;
+    const { role, campaign } = this.#state;
     const isPreVote = response.type === 'pre-vote-response';
     if (isPreVote !== (role === 'pre-candidate')) return;
     // Whatever is older than this term was dropped before (trap 2); a grant may also be newer, by this campaign's one.
     if (isPreVote && response.granted && response.term !== this.#term + 1) return;
-    this.#state.campaign.record(response.from, response.granted, response.vouches);
-    this.#countVotes();
+    campaign.record(response.from, response.granted, response.vouches);
+    this.#countVotes(role, campaign);
   }
 
   /** Whoever sends appends, heartbeats or snapshots in the present term was elected in it. */
@@ -431,8 +430,9 @@ export class Roles {
   writeCompleted(): void {
     this.leader?.advanceCommit();
     if (this.#state.role !== 'candidate' || !this.#persistence.isStateDurable) return;
-    this.#state.campaign.record(this.#id, true, false);
-    this.#countVotes();
+    const { role, campaign } = this.#state;
+    campaign.record(this.#id, true, false);
+    this.#countVotes(role, campaign);
   }
 
   /**

@@ -5,11 +5,11 @@ export type Outcome =
   | {
       readonly type: 'answered';
       readonly output: RegistryOutput;
-      /** The request may have been sent more than once: an earlier copy may have taken effect, too, or still will. */
-      readonly isMaybeRepeated: boolean;
+      /** How often the request was sent before the one that was answered: each copy may have taken effect, or still will. */
+      readonly copies: number;
     }
-  /** It may or may not have happened, and may still happen. */
-  | { readonly type: 'unknown'; readonly reason: string }
+  /** It may or may not have happened, and may still happen; the copies that were sent before it likewise. */
+  | { readonly type: 'unknown'; readonly reason: string; readonly copies: number }
   /** It certainly did not happen and will not. */
   | { readonly type: 'refused'; readonly reason: string }
   /** An answer that is never right for what was asked. */
@@ -25,6 +25,14 @@ export interface Face {
 
 /** For a client's single request: longer than a healthy cluster ever takes, short enough to go on elsewhere soon. */
 export const requestTimeoutMs = 3_000;
+
+/** Copies of one request that a client may send besides the one that is answered. */
+export const copiesMax = 2;
+
+/** Whether a reader may find another instance after it than before: a heartbeat changes a status alone. */
+export function changesWhatIsListed({ type }: RegistryInput): boolean {
+  return type === 'register' || type === 'deregister';
+}
 
 export function isWrite({ type }: RegistryInput): boolean {
   return type === 'register' || type === 'heartbeat' || type === 'deregister';

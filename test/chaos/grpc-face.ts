@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { Client } from '@grpc/grpc-js';
 import { ManifestGrpcClient } from '../../src/client/grpc-client.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
 import type { RegistryInput, RegistryOutput } from '../linearizability/models/registry-operations.ts';
@@ -5,11 +7,15 @@ import { registration } from '../process/rest.ts';
 import { type Face, isWrite, type Outcome, requestTimeoutMs } from './face.ts';
 import { seen } from './rest-face.ts';
 
-/**
- * With one member to ask, the client waits at least this long before it sends a call again (half of its first wait): an
- * answer that came sooner belongs to the only copy.
- */
-const firstRepeatMs = 50;
+/** How often the client has sent the call that is under way: it repeats by itself what got no answer. */
+const sending = new AsyncLocalStorage<{ times: number }>();
+
+const send = Client.prototype.makeUnaryRequest;
+Client.prototype.makeUnaryRequest = function (this: Client, ...parts: unknown[]) {
+  const call = sending.getStore();
+  if (call) call.times++;
+  return Reflect.apply(send, this, parts);
+};
 
 /** The registry over gRPC, by the TypeScript client; one client for each member, so that it is known who was asked. */
 export class GrpcFace implements Face {
@@ -25,22 +31,23 @@ export class GrpcFace implements Face {
   async perform(input: RegistryInput, member: number): Promise<Outcome> {
     const client = this.#clients[member];
     if (!client) throw new RangeError(`There is no member ${member}.`);
-    const beganMs = performance.now();
-    const isMaybeRepeated = () => isWrite(input) && performance.now() - beganMs >= firstRepeatMs;
+    const call = { times: 0 };
+    const copies = () => (isWrite(input) ? Math.max(0, call.times - 1) : 0);
     try {
-      const output = await ask(client, input);
+      const output = await sending.run(call, () => ask(client, input));
       // The client takes "not found" for success when a copy before may have done it: that tells too little here.
-      if (input.type === 'deregister' && isMaybeRepeated())
-        return { type: 'unknown', reason: 'deregistered, maybe twice' };
-      return { type: 'answered', output, isMaybeRepeated: isMaybeRepeated() };
+      if (input.type === 'deregister' && copies() > 0) {
+        return { type: 'unknown', reason: 'deregistered, maybe twice', copies: copies() };
+      }
+      return { type: 'answered', output, copies: copies() };
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
       const output = outputOf(input, error);
-      if (output) return { type: 'answered', output, isMaybeRepeated: isMaybeRepeated() };
+      if (output) return { type: 'answered', output, copies: copies() };
       const reason = `${input.type}: ${error.code} ${error.message}`;
       if (error.code === 'service_unavailable') return { type: 'refused', reason };
       // A stream that broke is told as an internal error of the transport.
-      return { type: error.retryable ? 'unknown' : 'wrong', reason };
+      return error.retryable ? { type: 'unknown', reason, copies: copies() } : { type: 'wrong', reason };
     }
   }
 

@@ -136,7 +136,7 @@ class Connection {
   reset(): void {
     this.#surroundings.gone();
     for (const pipe of this.#pipes) pipe.end();
-    for (const socket of [this.#client, this.#server]) if (socket && !socket.destroyed) socket.resetAndDestroy();
+    for (const socket of [this.#client, this.#server]) if (socket) resetSocket(socket);
   }
 
   #connect(): void {
@@ -159,6 +159,13 @@ class Connection {
     this.#isBroken = true;
     if (this.#surroundings.condition().kind !== 'silent') this.reset();
   }
+}
+
+/** A socket that is being connected, or closed in an orderly way, cannot be reset: libuv would keep its handle for ever. */
+function resetSocket(socket: Socket): void {
+  if (socket.destroyed) return;
+  if (socket.connecting || socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
 }
 
 interface Piece {

@@ -20,7 +20,9 @@ export class RestFace implements Face {
       return outcomeOf(input, await send(this.#urls[member] ?? '', input));
     } catch (error) {
       const { code, message } = error as { code?: string; message: string };
-      return { type: neverSent.has(code) ? 'refused' : 'unknown', reason: message };
+      return neverSent.has(code)
+        ? { type: 'refused', reason: message }
+        : { type: 'unknown', reason: message, copies: 0 };
     }
   }
 
@@ -50,10 +52,10 @@ function leaseBody(leaseId: number | undefined): { readonly lease_id: number } |
 
 function outcomeOf(input: RegistryInput, answer: RestAnswer): Outcome {
   const output = outputOf(input, answer);
-  if (output) return { type: 'answered', output, isMaybeRepeated: false };
+  if (output) return { type: 'answered', output, copies: 0 };
   const reason = `${input.type}: ${answer.status} ${JSON.stringify(answer.body)}`;
   if (answer.status === 503) return { type: 'refused', reason };
-  return { type: answer.status === 504 ? 'unknown' : 'wrong', reason };
+  return answer.status === 504 ? { type: 'unknown', reason, copies: 0 } : { type: 'wrong', reason };
 }
 
 function outputOf(input: RegistryInput, { status, headers, body }: RestAnswer): RegistryOutput | null {

@@ -7,8 +7,9 @@ import type { Traffic } from './traffic.ts';
 /** A member that gave no answer is asked less for this long, as any client would. */
 const avoidMs = 500;
 
-/** Between two requests of one client. */
+/** Between two requests of one client, and after one without an answer. */
 const restMs = { least: 5, most: 30 };
+const backOffMs = { least: 100, most: 300 };
 
 /** One client: one request at a time, to any member, on instances that it shares with the others. */
 export class Strand {
@@ -43,8 +44,10 @@ export class Strand {
       const key = this.#traffic.keys.take(this.#random);
       const member = this.#pickMember();
       const outcome = await this.#traffic.perform(this.#name, this.#face, member, this.#nextInput(key), key);
-      if (outcome.type !== 'answered') this.#avoidedUntilMs[member] = performance.now() + avoidMs;
-      await new Promise((resolve) => setTimeout(resolve, this.#random.between(restMs.least, restMs.most)));
+      const wasAnswered = outcome.type === 'answered';
+      if (!wasAnswered) this.#avoidedUntilMs[member] = performance.now() + avoidMs;
+      const { least, most } = wasAnswered ? restMs : backOffMs;
+      await new Promise((resolve) => setTimeout(resolve, this.#random.between(least, most)));
     }
   }
 

@@ -1,6 +1,6 @@
 import type { RegistryInput, RegistryOutput } from '../linearizability/models/registry-operations.ts';
 import { HistoryRecorder } from '../linearizability/recorder.ts';
-import { type Face, isWrite, type Outcome } from './face.ts';
+import { changesWhatIsListed, copiesMax, type Face, isWrite, type Outcome } from './face.ts';
 import { type Certainty, type Key, KeySupply } from './keys.ts';
 
 export interface TrafficCounts {
@@ -11,9 +11,6 @@ export interface TrafficCounts {
   /** Refused for certain. */
   refused: number;
 }
-
-/** A client of one face may have been sent its request twice: the copies are operations of their own. */
-const copiesMax = 2;
 
 /** A write that was acknowledged, in milliseconds of the monotonic clock. */
 interface AcknowledgedWrite {
@@ -59,19 +56,20 @@ export class Traffic {
   async perform(process: string, face: Face, member: number, input: RegistryInput, key: Key | null): Promise<Outcome> {
     const beganMs = performance.now();
     const revisionSeen = this.#greatestRevision;
-    const token = key && isWrite(input) ? key.beginWrite() : null;
+    const token = key && changesWhatIsListed(input) ? key.beginWrite() : null;
     const pending = this.recorder.call(process, input);
+    // What a client repeats by itself are operations of their own; those that were not sent are taken out again.
     const copies =
       face.kind === 'gRPC' && isWrite(input)
         ? Array.from({ length: copiesMax }, (_, copy) => this.recorder.call(`${process}/copy-${copy + 1}`, input))
         : [];
     const outcome = await face.perform(input, member);
-    const isMaybeRepeated = outcome.type === 'unknown' || (outcome.type === 'answered' && outcome.isMaybeRepeated);
-    for (const copy of copies) {
-      if (isMaybeRepeated) copy.unknown();
+    const sentBefore = 'copies' in outcome ? outcome.copies : 0;
+    for (const [i, copy] of copies.entries()) {
+      if (i < sentBefore) copy.unknown();
       else copy.failed();
     }
-    if (key && token) key.endWrite(token, certaintyAfter(input, outcome, token.before, isMaybeRepeated));
+    if (key && token) key.endWrite(token, certaintyAfter(input, outcome, token.before));
     switch (outcome.type) {
       case 'answered':
         pending.returned(outcome.output);
@@ -116,18 +114,13 @@ export class Traffic {
   }
 }
 
-function certaintyAfter(
-  input: RegistryInput,
-  outcome: Outcome,
-  before: Certainty | null,
-  isMaybeRepeated: boolean,
-): Certainty | null {
-  if (isMaybeRepeated || outcome.type === 'unknown' || outcome.type === 'wrong') return null;
+function certaintyAfter(input: RegistryInput, outcome: Outcome, before: Certainty | null): Certainty | null {
   if (outcome.type === 'refused') return before;
+  if (outcome.type !== 'answered' || outcome.copies > 0) return null;
   const { output } = outcome;
   if (input.type === 'register' && output.type === 'registered') {
     return { state: 'listed', version: input.version, leaseId: output.leaseId };
   }
-  if (output.type === 'not_found' || output.type === 'gone') return { state: 'absent' };
+  if (output.type === 'not_found') return { state: 'absent' };
   return input.type === 'deregister' && output.type === 'ok' ? { state: 'absent' } : before;
 }

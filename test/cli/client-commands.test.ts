@@ -3,17 +3,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { run } from './command-line.ts';
-import { FakeRegistry, type PreparedAnswer, recordOf, type SeenRequest, statusOf } from './fake-registry.ts';
+import { type PreparedAnswer, recordOf, ScriptedMember, type SeenRequest, statusOf } from './scripted-member.ts';
 
-let fake: FakeRegistry | null = null;
+let fake: ScriptedMember | null = null;
 
 afterEach(async () => {
   await fake?.stop();
   fake = null;
 });
 
-async function registry(answer: PreparedAnswer | ((request: SeenRequest) => PreparedAnswer)): Promise<FakeRegistry> {
-  fake = await FakeRegistry.start(typeof answer === 'function' ? answer : () => answer);
+async function registry(answer: PreparedAnswer | ((request: SeenRequest) => PreparedAnswer)): Promise<ScriptedMember> {
+  fake = await ScriptedMember.start(typeof answer === 'function' ? answer : () => answer);
   return fake;
 }
 
@@ -189,7 +189,7 @@ describe('register', () => {
   });
 
   it('makes up the id itself, so that it can ask a second member without registering twice', async () => {
-    const silent = await FakeRegistry.start(() => ({ hangUp: true }));
+    const silent = await ScriptedMember.start(() => ({ hangUp: true }));
     const { url } = await registry(created);
     const { code, out } = await run(['register', 'billing', '--version', '1.0.0', '--url', `${silent.url},${url}`]);
     const ids = [silent.last.body, fake?.last.body].map((body) => (body as { id: string }).id);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DevJournal, type Observation } from '../../src/cli/dev-journal.ts';
 import type { ClusterStatus } from '../../src/registry/service.ts';
-import { statusOf } from './fake-registry.ts';
+import { statusOf } from './scripted-member.ts';
 
 const silence: Observation = { type: 'silence' };
 

@@ -1,16 +1,16 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { freePorts } from '../process/cluster.ts';
 import { run } from './command-line.ts';
-import { FakeRegistry, type PreparedAnswer, recordOf } from './fake-registry.ts';
+import { type PreparedAnswer, recordOf, ScriptedMember } from './scripted-member.ts';
 
-const members: FakeRegistry[] = [];
+const members: ScriptedMember[] = [];
 
 afterEach(async () => {
   await Promise.all(members.splice(0).map((member) => member.stop()));
 });
 
-async function member(answer: PreparedAnswer): Promise<FakeRegistry> {
-  const started = await FakeRegistry.start(() => answer);
+async function member(answer: PreparedAnswer): Promise<ScriptedMember> {
+  const started = await ScriptedMember.start(() => answer);
   members.push(started);
   return started;
 }

@@ -5,7 +5,7 @@ import type { History } from './history.ts';
 import type { Model } from './model.ts';
 import { type AppendMapInput, type AppendMapOutput, appendMapModel } from './models/append-map.ts';
 import { type RegisterInput, type RegisterOutput, registerModel } from './models/register.ts';
-import { registryModel } from './models/registry.ts';
+import { type InstanceState, registryModel } from './models/registry.ts';
 import type { RegistryInput, RegistryOutput } from './models/registry-operations.ts';
 import { HistoryRecorder, type PendingCall } from './recorder.ts';
 import { defaultSearchLimits, search } from './search.ts';
@@ -46,6 +46,35 @@ test.each([
 ])('the search agrees with trying every order: the registry with %o', (changes) => {
   compare(registryModel(changes), 1_500, registryStep);
 });
+
+/**
+ * The model lets a change that nobody asked for wait until an answer shows it. Here each such change is a step of its own, at
+ * any time: between a model in which nothing happens by itself and everything that may.
+ */
+test('the registry may put its own changes off until they are seen', () => {
+  const strict = registryModel({ removal: false, unhealthy: false, coldStart: false, forgetting: false });
+  const eager: typeof strict = {
+    ...strict,
+    step: (state, input, output) => changesByThemselves(state).flatMap((before) => strict.step(before, input, output)),
+  };
+  const lazy = registryModel();
+  compare(lazy, 1_500, registryStep, eager);
+});
+
+/** All states that can follow without a client, the state itself included. */
+function changesByThemselves(state: InstanceState): InstanceState[] {
+  const { lastLease, lastRevision } = state;
+  const moved = { lastLease, lastRevision, moved: true };
+  if (state.type === 'absent') return [state, { ...state, tombstone: null }];
+  const statuses: InstanceState[] = [state];
+  if (state.status === 'up') statuses.push({ ...state, ...moved, status: 'unhealthy' });
+  if (state.status !== 'unknown') statuses.push({ ...state, ...moved, status: 'unknown' });
+  return [
+    ...statuses,
+    { type: 'absent', tombstone: 'expired', ...moved },
+    { type: 'absent', tombstone: null, ...moved },
+  ];
+}
 
 function registryStep(draw: Draw): [RegistryInput, RegistryOutput] {
   const target = { name: 'web', id: 'a' };
@@ -92,12 +121,13 @@ function compare<State, Input, Output>(
   model: Model<State, Input, Output>,
   histories: number,
   nextStep: (draw: Draw) => [Input, Output],
+  specification: Model<State, Input, Output> = model,
 ): void {
   let right = 0;
   for (let seed = 1; seed <= histories; seed++) {
     const draw = drawFrom(seed);
     const history = smallHistory(draw, nextStep);
-    const expected = isLinearizableByForce(history, model, 'k') ? 'linearizable' : 'not-linearizable';
+    const expected = isLinearizableByForce(history, specification, 'k') ? 'linearizable' : 'not-linearizable';
     const { verdict } = search(history, model, 'k', defaultSearchLimits);
     expect({ seed, verdict }).toEqual({ seed, verdict: expected });
     if (expected === 'linearizable') right++;

@@ -114,6 +114,17 @@ describe('one instance', () => {
     ).toBe('not-linearizable');
   });
 
+  test('gives the greater of two concurrent leases to the registration that came second', () => {
+    const race = (first: number, second: number): Line[] => [
+      ['a', register('1')],
+      ['b', register('2')],
+      ['a', registered(first, true)],
+      ['b', registered(second, false)],
+    ];
+    expect(verdictOf(race(1, 2))).toBe('linearizable');
+    expect(verdictOf(race(2, 1))).toBe('not-linearizable');
+  });
+
   test('refuses only leases that are not its own', () => {
     expect(verdictOf([listed, ['b', heartbeat(2), { type: 'lease_mismatch' }]])).toBe('linearizable');
     expect(verdictOf([listed, ['b', heartbeat(1), { type: 'lease_mismatch' }]])).toBe('not-linearizable');

@@ -19,8 +19,11 @@ export interface PreparedAnswer {
   readonly hold?: boolean;
 }
 
-/** A member of a registry as a client sees it, on a real socket, saying what the test wants it to say. */
-export class FakeRegistry {
+/**
+ * A member of a registry as a client sees it, on a real socket, saying what the test wants it to say: also what no member
+ * says, which a registry in memory behind the real gateway (test/api/fake-registry.ts) could not.
+ */
+export class ScriptedMember {
   readonly requests: SeenRequest[] = [];
   readonly #server: Server;
   readonly #answer: (request: SeenRequest) => PreparedAnswer;
@@ -51,8 +54,8 @@ export class FakeRegistry {
     });
   }
 
-  static async start(answer: (request: SeenRequest) => PreparedAnswer): Promise<FakeRegistry> {
-    const fake = new FakeRegistry(answer);
+  static async start(answer: (request: SeenRequest) => PreparedAnswer): Promise<ScriptedMember> {
+    const fake = new ScriptedMember(answer);
     await new Promise<void>((resolve, reject) => {
       fake.#server.once('error', reject);
       fake.#server.listen(0, '127.0.0.1', resolve);
