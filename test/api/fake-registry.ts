@@ -34,6 +34,7 @@ import {
   parseHeartbeatTarget,
   parseRegistration,
 } from '../../src/registry/validation.ts';
+import { waitFor } from '../process/wait-for.ts';
 
 const startMs = Date.parse('2026-01-01T00:00:00.000Z');
 
@@ -47,10 +48,9 @@ export class FakeRegistry implements RegistryService, ClusterService {
   failure: Error | null = null;
   healthReason: string | null = null;
   /** Calls wait for it before they do anything. */
-  gate: Promise<void> = Promise.resolve();
+  #gate: Promise<void> = Promise.resolve();
   heartbeatBatches = 0;
-  /** Calls that wait for it. */
-  waiting = 0;
+  #waiting = 0;
   /** Done before a deregistration is refused or carried out; may throw. */
   afterDeregistration: () => void = () => {};
   /** What each watch delivers. */
@@ -139,6 +139,23 @@ export class FakeRegistry implements RegistryService, ClusterService {
     const last_heartbeat = this.#now();
     this.#instances.set(keyOf(name, id), { ...instance, last_heartbeat });
     return { status: 'up', last_heartbeat, lease_renewed: true, ttl_remaining: instance.ttl.unhealthy_after };
+  }
+
+  /** Lets calls wait before they do anything, until the returned function is called. */
+  hold(): () => void {
+    let letGo = () => {};
+    this.#gate = new Promise((resolve) => {
+      letGo = resolve;
+    });
+    return letGo;
+  }
+
+  /** Waits until this many calls are held. */
+  async held(calls: number): Promise<void> {
+    await waitFor(() => (this.#waiting === calls ? true : undefined), {
+      timeoutMs: 10_000,
+      what: `${calls} calls to be held`,
+    });
   }
 
   /** Lets every instance have another status, as time does. */
@@ -274,9 +291,9 @@ export class FakeRegistry implements RegistryService, ClusterService {
 
   async #enter(options: CallOptions): Promise<void> {
     this.seen.push(options);
-    this.waiting++;
-    await this.gate;
-    this.waiting--;
+    this.#waiting++;
+    await this.#gate;
+    this.#waiting--;
     if (this.failure) throw this.failure;
   }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import http2, { type IncomingHttpHeaders } from 'node:http2';
-import { type ClientDuplexStream, status as grpcStatus, loadPackageDefinition } from '@grpc/grpc-js';
+import { status as grpcStatus, loadPackageDefinition } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { protoPath as healthProtoPath } from 'grpc-health-check';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
@@ -8,11 +8,10 @@ import { errorTable } from '../../src/api/error-table.ts';
 import { fromStruct, type StructMessage, toStruct } from '../../src/api/wire/struct.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
 import { waitFor } from '../process/wait-for.ts';
-import { PausableProxy } from '../transport/tcp.ts';
 import { badRegistrations, registrationWith, validRegistration } from './bad-input-cases.ts';
 import { Conversation } from './conversation.ts';
 import { type FaceSettings, type GrpcFaceUnderTest, startGrpc } from './faces.ts';
-import { definitionOf, metadataOf, RawClient } from './grpc-calls.ts';
+import { metadataOf, RawClient } from './grpc-calls.ts';
 
 const registry = 'manifest.v1.Registry';
 const target = { name: 'billing', id: 'billing-1' } as const;
@@ -44,21 +43,6 @@ function message({ metadata, ...registration }: Readonly<Record<string, unknown>
 
 const register = (change: Readonly<Record<string, unknown>> = {}) =>
   raw.call(`${registry}/Register`, message(registrationWith(change)));
-
-/** Lets every call wait inside the registry until the returned function is called. */
-function holdCalls(): () => void {
-  let letGo = () => {};
-  face.fake.gate = new Promise((resolve) => {
-    letGo = resolve;
-  });
-  return letGo;
-}
-
-const underWay = (calls: number) =>
-  waitFor(() => (face.fake.waiting === calls ? true : undefined), {
-    timeoutMs: 5_000,
-    what: `${calls} calls to be under way`,
-  });
 
 describe('gRPC answers', () => {
   eachWith();
@@ -339,158 +323,6 @@ describe('gRPC with a token', () => {
     expect(await raw.call(`${registry}/ListServices`, {})).toHaveProperty('response');
     expect(await raw.call('manifest.v1.Cluster/Status', {})).toHaveProperty('response');
   });
-
-  test('a stream of heartbeats needs it', async () => {
-    const stream = openStream({});
-    const [error] = await once(stream, 'error');
-    expect(error).toMatchObject({ code: grpcStatus.UNAUTHENTICATED });
-  });
-});
-
-describe('a stream of heartbeats', () => {
-  eachWith();
-
-  test('answers each batch in its order and ends when the client ends', async () => {
-    await register();
-    const stream = openStream({});
-    const answers = collect(stream);
-    stream.write({ instances: [target] });
-    stream.write({ instances: [target, { name: 'billing', id: 'nobody' }] });
-    stream.write({ instances: [] });
-    stream.end();
-    expect(await answers).toMatchObject([
-      { renewed: 1, failed: [] },
-      { renewed: 1, failed: [{ id: 'nobody', error: 'service_not_found' }] },
-      { renewed: 0, failed: [] },
-    ]);
-  });
-
-  test('goes on after a batch that is wrong', async () => {
-    await register();
-    const stream = openStream({});
-    const answers = collect(stream);
-    stream.write({ instances: [{ name: 'UP', id: 'x' }] });
-    stream.write({ instances: [target] });
-    stream.end();
-    expect(await answers).toMatchObject([
-      { renewed: 0, error: { error: 'validation_error', field: 'instances[0].name' } },
-      { renewed: 1 },
-    ]);
-  });
-
-  /** How many streams ended, by their codes. */
-  const endings = async (): Promise<Record<string, number>> => {
-    const counts = (await face.metrics.render()).matchAll(/\{method="HeartbeatStream",code="(\d+)"\} (\d+)/g);
-    return Object.fromEntries([...counts].map(([, code, count]) => [grpcStatus[Number(code)], Number(count)]));
-  };
-  const untilEnded = (count: number) =>
-    waitFor(
-      async () => {
-        const byCode = await endings();
-        return Object.values(byCode).reduce((sum, some) => sum + some, 0) === count ? byCode : undefined;
-      },
-      { timeoutMs: 5_000, what: `${count} streams to have ended` },
-    );
-  test('is counted with the code that it ended with', async () => {
-    const stream = openStream({});
-    stream.end();
-    expect(await collect(stream)).toEqual([]);
-    expect(await untilEnded(1)).toEqual({ OK: 1 });
-  });
-
-  test('is let go when the connection of its client breaks, idle or in the middle of a batch', async () => {
-    await register();
-    const proxy = new PausableProxy(Number(face.address.split(':')[1]));
-    const client = new RawClient(`127.0.0.1:${await proxy.listen()}`);
-    const [idle, busy] = [openStream({}, client), openStream({}, client)];
-    idle.write({ instances: [target] });
-    await once(idle, 'data');
-    const letGo = holdCalls();
-    busy.write({ instances: [target] });
-    await underWay(1);
-    await proxy.close();
-    expect(await untilEnded(1)).toEqual({ CANCELLED: 1 });
-    letGo();
-    expect(await untilEnded(2)).toEqual({ CANCELLED: 2 });
-    client.close();
-    expect(await raw.call(`${registry}/Heartbeat`, target)).toHaveProperty('response');
-  });
-
-  test('is let go when its client cancels it, and gives back the place of its batch', async () => {
-    await stop();
-    await start({ limits: { requestsInFlight: 1 } });
-    await register();
-    const stream = openStream({});
-    const letGo = holdCalls();
-    stream.write({ instances: [target] });
-    await underWay(1);
-    stream.cancel();
-    letGo();
-    // Node's client ends what it cancels: where the two arrive apart, the stream was ended.
-    expect([{ CANCELLED: 1 }, { OK: 1 }]).toContainEqual(await untilEnded(1));
-    expect(await raw.call(`${registry}/Heartbeat`, target)).toHaveProperty('response');
-  });
-
-  test('is let go when its own deadline passes, and counted as that', async () => {
-    await register();
-    const stream = openStream({}, raw, 100);
-    const [error] = await once(stream, 'error');
-    expect(error).toMatchObject({ code: grpcStatus.DEADLINE_EXCEEDED });
-    expect(await untilEnded(1)).toEqual({ DEADLINE_EXCEEDED: 1 });
-  });
-
-  test('ends with UNAVAILABLE when the server stops, at once where it is idle and after its batch otherwise', async () => {
-    await register();
-    const [idle, busy] = [openStream({}), openStream({})];
-    idle.write({ instances: [target] });
-    await once(idle, 'data');
-    const letGo = holdCalls();
-    busy.write({ instances: [target] });
-    await underWay(1);
-    const idleEnd = once(idle, 'error');
-    const closed = face.close(60_000);
-    expect((await idleEnd)[0]).toMatchObject({ code: grpcStatus.UNAVAILABLE });
-    const answered = once(busy, 'data');
-    const busyEnd = once(busy, 'error');
-    letGo();
-    expect((await answered)[0]).toMatchObject({ renewed: 1 });
-    expect((await busyEnd)[0]).toMatchObject({ code: grpcStatus.UNAVAILABLE });
-    raw.close();
-    await closed;
-    expect(await untilEnded(2)).toEqual({ UNAVAILABLE: 2 });
-  });
-
-  test('whose client reads no answers is not read either, and goes on when they are read', async () => {
-    await register();
-    const many = 800;
-    const instances = Array.from({ length: 20 }, (_, position) => ({ name: 'billing', id: `nobody-${position}` }));
-    const warnings: unknown[] = [];
-    const warned = (warning: unknown) => warnings.push(warning);
-    process.on('warning', warned);
-    const stream = openStream({});
-    // grpc-js takes in all there is until it is asked for something the first time.
-    const first = once(stream, 'data');
-    stream.write({ instances });
-    await first;
-    stream.pause();
-    for (let sent = 1; sent < many; sent++) stream.write({ instances });
-    stream.end();
-
-    let before = 0;
-    await waitFor(
-      () => {
-        const standsStill = face.fake.heartbeatBatches === before;
-        before = face.fake.heartbeatBatches;
-        return standsStill ? true : undefined;
-      },
-      { timeoutMs: 5_000, what: 'the server to stand still', everyMs: 100 },
-    );
-    expect(face.fake.heartbeatBatches).toBeLessThan(many / 2);
-    expect(await collect(stream)).toHaveLength(many - 1);
-    // The waiting leaves no listeners behind, of which Node would warn.
-    process.off('warning', warned);
-    expect(warnings).toEqual([]);
-  });
 });
 
 describe('under too many calls', () => {
@@ -498,9 +330,9 @@ describe('under too many calls', () => {
 
   test('the registry refuses what has no place, keeps some for heartbeats, and is still seen', async () => {
     await register();
-    const letGo = holdCalls();
+    const letGo = face.fake.hold();
     const waiting = Array.from({ length: 4 }, () => raw.call(`${registry}/ListServices`, {}));
-    await underWay(4);
+    await face.fake.held(4);
     expect(await raw.call(`${registry}/ListServices`, {})).toMatchObject({
       code: grpcStatus.UNAVAILABLE,
       error: { code: 'service_unavailable', retryAfterSeconds: 1 },
@@ -580,26 +412,6 @@ async function headersOfAnswer(headers: Readonly<Record<string, string>>): Promi
   } finally {
     session.destroy();
   }
-}
-
-type HeartbeatStream = ClientDuplexStream<object, Record<string, unknown>>;
-
-function openStream(
-  metadata: Readonly<Record<string, string>>,
-  { client }: RawClient = raw,
-  timeoutMs = 60_000,
-): HeartbeatStream {
-  const { path, requestSerialize, responseDeserialize } = definitionOf(`${registry}/HeartbeatStream`);
-  const deadline = Date.now() + timeoutMs;
-  return client
-    .makeBidiStreamRequest(path, requestSerialize, responseDeserialize, metadataOf(metadata), { deadline })
-    .on('error', () => {});
-}
-
-async function collect(stream: HeartbeatStream): Promise<unknown[]> {
-  const answers: unknown[] = [];
-  for await (const answer of stream) answers.push(answer);
-  return answers;
 }
 
 /** A Struct in a Struct in a Struct…, as bytes: metadata (field 5) of a RegisterRequest. */

@@ -16,30 +16,16 @@ afterEach(() => face.close());
 
 const ask = (request: HttpRequest): Promise<HttpAnswer> => send(face.url, request);
 
-function holdCalls(): () => void {
-  let letGo = () => {};
-  face.fake.gate = new Promise((resolve) => {
-    letGo = resolve;
-  });
-  return letGo;
-}
-
-const underWay = (calls: number) =>
-  waitFor(() => (face.fake.waiting === calls ? true : undefined), {
-    timeoutMs: 5_000,
-    what: `${calls} calls to be under way`,
-  });
-
 const get = 'GET /v1/services HTTP/1.1\r\nHost: x\r\n\r\n';
 
 describe('a connection', () => {
   beforeEach(() => start());
 
   test('on which nonsense follows a request gets the answer to the request, then that to the nonsense, and is ended', async () => {
-    const letGo = holdCalls();
+    const letGo = face.fake.hold();
     const conversation = await Conversation.with(face.url);
     conversation.say(get);
-    await underWay(1);
+    await face.fake.held(1);
     conversation.say(`${get}nonsense nonsense\r\n\r\n`);
     letGo();
     await conversation.untilOver();
@@ -95,14 +81,14 @@ describe('under too many requests', () => {
 
   test('what has no place is refused with 503 and a time to wait, heartbeats have places of their own, and the member is seen', async () => {
     await ask({ method: 'POST', path: '/v1/services', json: validRegistration });
-    const letGo = holdCalls();
+    const letGo = face.fake.hold();
     const waiting = Array.from({ length: 4 }, () => ask({ path: '/v1/services' }));
-    await underWay(4);
+    await face.fake.held(4);
     const refused = await ask({ path: '/v1/services' });
     expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
     expect(refused.body).toMatchObject({ error: 'service_unavailable', retryable: true });
     const heartbeat = ask({ method: 'PUT', path: '/v1/services/billing/billing-1/heartbeat' });
-    await underWay(5);
+    await face.fake.held(5);
     for (const path of ['/livez', '/readyz', '/v1/health', '/v1/metrics', '/v1/cluster']) {
       expect((await ask({ path })).status).toBe(200);
     }
@@ -112,10 +98,10 @@ describe('under too many requests', () => {
   });
 
   test('a client that goes away leaves its place taken until the work for it is done', async () => {
-    const letGo = holdCalls();
+    const letGo = face.fake.hold();
     const gone = await Promise.all(Array.from({ length: 4 }, () => Conversation.with(face.url)));
     for (const conversation of gone) conversation.say(get);
-    await underWay(4);
+    await face.fake.held(4);
     for (const conversation of gone) conversation.hangUp();
     await waitFor(async () => ((await face.metrics.render()).includes('status="499"} 4') ? true : undefined), {
       timeoutMs: 5_000,
@@ -123,7 +109,7 @@ describe('under too many requests', () => {
     });
     expect((await ask({ path: '/v1/services' })).status).toBe(503);
     letGo();
-    await underWay(0);
+    await face.fake.held(0);
     expect((await ask({ path: '/v1/services' })).status).toBe(200);
   });
 });

@@ -9,6 +9,9 @@ const target = { name: 'billing', id: 'billing-1' } as const;
 const { id: _, ...withoutId } = validRegistration;
 
 const noLeader = new RegistryError('service_unavailable', 'There is no leader.', { retryAfterSeconds: 2 });
+/** Longer than a test may take: what waits for it fails. */
+const farAwayMs = 120_000;
+
 const unknown = new RegistryError('outcome_unknown', 'It may have happened.');
 
 describe('a client of several members', () => {
@@ -55,9 +58,9 @@ describe('a client of several members', () => {
     const [dying, there] = [await member(registry), await member(registry)];
     const letGo = dying.hold();
     const registered = clientOf([dying, there]).register(withoutId);
-    await dying.underWay(1);
+    await dying.fake.held(1);
     await dying.die();
-    await there.underWay(2);
+    await there.fake.held(2);
     letGo();
     const { id, lease_id } = await registered;
     expect(lease_id).toBe(2);
@@ -99,7 +102,7 @@ describe('a call that no member answers', () => {
     const dying = await member();
     dying.hold();
     const failed = failureOf(clientOf([dying]).register(validRegistration));
-    await dying.underWay(1);
+    await dying.fake.held(1);
     await dying.die();
     expect(await failed).toMatchObject({ code: 'outcome_unknown', retryable: true });
   });
@@ -108,7 +111,7 @@ describe('a call that no member answers', () => {
     const dying = await member();
     dying.hold();
     const failed = failureOf(clientOf([dying]).list({}));
-    await dying.underWay(1);
+    await dying.fake.held(1);
     await dying.die();
     expect(await failed).toMatchObject({ code: 'service_unavailable' });
   });
@@ -147,8 +150,9 @@ describe('a call with a signal', () => {
     const [first, second] = [await member(), await member()];
     first.hold();
     const leaving = new AbortController();
-    const failed = failureOf(clientOf([first, second]).register(validRegistration, { signal: leaving.signal }));
-    await first.underWay(1);
+    const call = { signal: leaving.signal, timeoutMs: farAwayMs };
+    const failed = failureOf(clientOf([first, second]).register(validRegistration, call));
+    await first.fake.held(1);
     leaving.abort(reason);
     expect(await failed).toBe(reason);
     expect(second.calls()).toEqual([]);
@@ -183,9 +187,9 @@ describe('a client that is closed', () => {
   test('ends the calls under way: a read as unanswered, a write as of unknown outcome', async () => {
     const there = await member();
     there.hold();
-    const client = clientOf([there]);
+    const client = clientOf([there], { timeoutMs: farAwayMs });
     const failed = [failureOf(client.list({})), failureOf(client.register(validRegistration))];
-    await there.underWay(2);
+    await there.fake.held(2);
     client.close();
     expect(await Promise.all(failed)).toMatchObject([
       { code: 'service_unavailable', message: 'This client is closed.' },

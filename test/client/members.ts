@@ -3,7 +3,6 @@ import { type ClientCallOptions, type GrpcClientOptions, ManifestGrpcClient } fr
 import type { CallOptions } from '../../src/registry/service.ts';
 import { type FaceSettings, type GrpcFaceUnderTest, startGrpc } from '../api/faces.ts';
 import { FakeRegistry } from '../api/fake-registry.ts';
-import { waitFor } from '../process/wait-for.ts';
 import { PausableProxy } from '../transport/tcp.ts';
 
 export const noTime: ClientCallOptions = { timeoutMs: 300 };
@@ -20,8 +19,6 @@ export interface TestMember {
   readonly address: string;
   /** What the calls that reached it were told beside their input. */
   calls(): CallOptions[];
-  /** Waits until this many calls wait inside the registry. */
-  underWay(count: number): Promise<void>;
   /** Lets calls wait inside the registry until the returned function is called. */
   hold(): () => void;
   /** Breaks its connections and takes no more. */
@@ -39,7 +36,6 @@ export async function member(fake = new FakeRegistry(), settings: FaceSettings =
     await proxy.close();
   };
   cleanups.push(async () => {
-    fake.gate = Promise.resolve();
     await die();
     await face.close(0);
   });
@@ -48,17 +44,8 @@ export async function member(fake = new FakeRegistry(), settings: FaceSettings =
     address,
     // The server's own looks at its health bring no request id.
     calls: () => fake.seen.filter(({ requestId }) => requestId !== undefined),
-    underWay: async (count) => {
-      await waitFor(() => (fake.waiting === count ? true : undefined), {
-        timeoutMs: 5_000,
-        what: `${count} calls to be under way`,
-      });
-    },
     hold() {
-      let letGo = () => {};
-      fake.gate = new Promise((resolve) => {
-        letGo = resolve;
-      });
+      const letGo = fake.hold();
       cleanups.push(letGo);
       return letGo;
     },

@@ -61,6 +61,9 @@ test('what the log says about a request without an answer counts', () => {
   expect(run(history).code).toBe(0);
   expect(run(history, '--present', 'r1').code).toBe(0);
   expect(run(history, '--missing', 'r1').code).toBe(1);
+  const unseen = lines(header, lost, { type: 'unknown', process: 'a', time: 2 }, ...readOf(null));
+  expect(run(unseen, '--present', 'r1').code).toBe(0);
+  expect(run(unseen, '--present', 'r1', '--read-at', '2.5').code).toBe(1);
 });
 
 test('what may have happened by itself is read from the first line', () => {
@@ -124,6 +127,7 @@ describe('bad input is refused with 64 and the place of the mistake', () => {
     ['another model than the file says', ['--model', 'registry'], 'The file is a history of the model register'],
     ['a model that there is not', ['--model', 'queue'], '--model must be one of register, append-map, registry'],
     ['a limit that is no number', ['--memo-max', 'much'], '--memo-max must be a whole number'],
+    ['a time that is no number', ['--read-at', 'noon'], '--read-at must be a number'],
     ['an option that there is not', ['--fast'], "Unknown option '--fast'"],
     ['two files', ['other.jsonl'], 'Name one file'],
   ])('%s', (_name, options, complaint) => {

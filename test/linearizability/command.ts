@@ -23,6 +23,8 @@ order that a single, correct object would allow, each between its call and its r
   --model NAME          ${modelNames.join(', ')}; without it, the file's first line says so
   --present ID,ID       requests found in the system's log: they took effect
   --missing ID,ID       requests that are not in the log and can no longer get there: they did not
+  --read-at MS          when the log was read (default: after the whole history); calls after that have
+                        to see what was present
   --memo-max N          configurations remembered for a key (default ${defaultSearchLimits.memoMax})
   --steps-max N         steps tried for a key (default ${defaultSearchLimits.stepsMax})
   --help
@@ -101,11 +103,15 @@ interface Options {
   readonly model: ModelName | null;
   readonly present: ReadonlySet<string>;
   readonly missing: ReadonlySet<string>;
+  readonly readAtMs: number;
   readonly memoMax: number;
   readonly stepsMax: number;
 }
 
-function judgeFile({ path, model: named, present, missing, memoMax, stepsMax }: Options, host: CommandHost): number {
+function judgeFile(
+  { path, model: named, present, missing, readAtMs, memoMax, stepsMax }: Options,
+  host: CommandHost,
+): number {
   const text = readText(path, host);
   const header = readHeader(text);
   if (named && header && named !== header.model) {
@@ -118,7 +124,7 @@ function judgeFile({ path, model: named, present, missing, memoMax, stepsMax }: 
     );
   }
   return withModel(name, header?.options ?? anythingMayHappen, (model) => {
-    const history = resolveFromLog(readHistory(text, model), { present, missing });
+    const history = resolveFromLog(readHistory(text, model), { present, missing, readAtMs });
     const judgement = judge(history, model, { memoMax, stepsMax });
     host.print(describeJudgement(judgement, model));
     return exitCodes[judgement.verdict];
@@ -143,6 +149,7 @@ function parse(argv: readonly string[]): Options | 'help' {
     model: parseModel(values.model),
     present: parseIds(values.present),
     missing: parseIds(values.missing),
+    readAtMs: parseTime('read-at', values['read-at']),
     memoMax: parseLimit('memo-max', values['memo-max'], defaultSearchLimits.memoMax),
     stepsMax: parseLimit('steps-max', values['steps-max'], defaultSearchLimits.stepsMax),
   };
@@ -157,6 +164,7 @@ function parseArguments(argv: readonly string[]) {
         model: { type: 'string' },
         present: { type: 'string' },
         missing: { type: 'string' },
+        'read-at': { type: 'string' },
         'memo-max': { type: 'string' },
         'steps-max': { type: 'string' },
         help: { type: 'boolean' },
@@ -184,4 +192,11 @@ function parseLimit(name: string, value: string | undefined, standard: number): 
   if (!Number.isSafeInteger(limit) || limit < 1)
     throw new BadInput(`--${name} must be a whole number from 1, not ${value}.`);
   return limit;
+}
+
+function parseTime(name: string, value: string | undefined): number {
+  if (value === undefined) return Number.POSITIVE_INFINITY;
+  const timeMs = Number(value);
+  if (value.trim() === '' || !Number.isFinite(timeMs)) throw new BadInput(`--${name} must be a number, not ${value}.`);
+  return timeMs;
 }

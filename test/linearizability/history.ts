@@ -25,29 +25,41 @@ export interface Operation<Input, Output> {
 /** What a history says, in order of `calledAt`. Operations that certainly had no effect are left out. */
 export type History<Input, Output> = readonly Operation<Input, Output>[];
 
-/** What the system's log, read when everything had come to rest, says about requests without an answer. */
+/** What the system's log says about requests without an answer. */
 export interface LogEvidence {
-  /** Ids of requests that are in the log: they took effect before the history's end. */
+  /** Ids of requests that are in the log: they took effect before it was read. */
   readonly present?: ReadonlySet<string>;
   /** Ids of requests that are not in the log, and can no longer get there. */
   readonly missing?: ReadonlySet<string>;
+  /**
+   * When the log was read, milliseconds on the recorder's clock; by default after the whole history. What is called
+   * later has to see what was present.
+   */
+  readonly readAtMs?: number;
 }
 
 /** Narrows what is unknown: a request that is missing in the log never happened, one that is present did. */
 export function resolveFromLog<Input, Output>(
   history: History<Input, Output>,
-  { present, missing }: LogEvidence,
+  { present, missing, readAtMs = Number.POSITIVE_INFINITY }: LogEvidence,
 ): History<Input, Output> {
-  const end =
-    1 + history.reduce((latest, { calledAt, returnedAt }) => Math.max(latest, calledAt, finite(returnedAt)), 0);
+  const readAt = eventOf(history, readAtMs);
   const narrowed: Operation<Input, Output>[] = [];
   for (const operation of history) {
-    const { request, output } = operation;
-    const isOpen = request !== null && output === null && operation.returnedAt === Number.POSITIVE_INFINITY;
+    const { request, output, calledAt, returnedAt } = operation;
+    const isOpen = request !== null && output === null && returnedAt === Number.POSITIVE_INFINITY;
     if (isOpen && missing?.has(request)) continue;
-    narrowed.push(isOpen && present?.has(request) ? { ...operation, returnedAt: end } : operation);
+    const happened = isOpen && present?.has(request) && calledAt < readAt;
+    narrowed.push(happened ? { ...operation, returnedAt: readAt } : operation);
   }
   return narrowed;
+}
+
+/** A place between two events: before the first call after this time, or after everything. */
+function eventOf<Input, Output>(history: History<Input, Output>, timeMs: number): number {
+  const later = history.find(({ calledMs }) => calledMs > timeMs);
+  if (later) return later.calledAt - 0.5;
+  return 1 + history.reduce((last, { calledAt, returnedAt }) => Math.max(last, calledAt, finite(returnedAt)), 0);
 }
 
 function finite(event: number): number {

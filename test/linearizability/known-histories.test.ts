@@ -72,6 +72,20 @@ describe('a register', () => {
     expect(judge(resolveFromLog(seen, { present: request }), registerModel).verdict).toBe('linearizable');
   });
 
+  test('has to show what was in the log to whoever asks after the log was read', () => {
+    const unseen = historyFrom<RegisterInput, RegisterOutput>([
+      ['a', write(1)],
+      ['a', 'lost'],
+      ['b', read, value(null)],
+      ['b', read, value(null)],
+    ]);
+    const [lost, first] = unseen;
+    const present = new Set([lost?.request ?? '']);
+    const readAtMs = first?.returnedMs ?? Number.NaN;
+    expect(judge(resolveFromLog(unseen, { present }), registerModel).verdict).toBe('linearizable');
+    expect(judge(resolveFromLog(unseen, { present, readAtMs }), registerModel).verdict).toBe('not-linearizable');
+  });
+
   test('is one of many, which are judged apart', () => {
     const { verdict, keys, violations } = judge(
       historyFrom<RegisterInput, RegisterOutput>([

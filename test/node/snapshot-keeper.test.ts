@@ -75,11 +75,11 @@ test('a received snapshot that the core has no use for does not stand in the way
   // This member is in term 5 by now, so what the leader of term 4 sends is of no use.
   raft.step({ type: 'heartbeat-request', from: 'c', to: 'a', term: 5, commitIndex: 0, readRound: 0 });
   keeper.receiveChunk('b', chunkOf(20, 4));
-  await vi.waitFor(() => expect(acks(20)).toHaveLength(1));
+  await vi.waitFor(() => expect(acks(20)).toHaveLength(1), { timeout: 10_000 });
   expect(raft.status().commitIndex).toBe(0);
   keeper.receiveChunk('c', chunkOf(30, 5));
-  await vi.waitFor(() => expect(acks(30)).toHaveLength(1));
-  await vi.waitFor(() => expect(raft.status().commitIndex).toBe(30));
+  await vi.waitFor(() => expect(acks(30)).toHaveLength(1), { timeout: 10_000 });
+  await vi.waitFor(() => expect(raft.status().commitIndex).toBe(30), { timeout: 10_000 });
   expect(failures).toEqual([]);
   await keeper.close();
 });

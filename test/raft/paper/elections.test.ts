@@ -14,6 +14,10 @@ describe('leader election (paper, section 5.2)', () => {
     expect(core.status).toMatchObject({ role: 'follower', leaderId: 'b', term: 1, leaderContactAgeTicks: 0 });
   });
 
+  test('an election timeout no longer than a heartbeat makes no sense, and is refused', () => {
+    expect(() => new LoneCore(restored(), { electionTicks: 2, heartbeatTicks: 2 })).toThrow('must be greater');
+  });
+
   test('a member that hears nobody for an election timeout begins an election', () => {
     const core = new LoneCore();
     core.tick(9);
