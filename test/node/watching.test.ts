@@ -1,5 +1,4 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { Clock } from '../../src/node/environment.ts';
 import { WatchHub, type WatchLimits } from '../../src/node/watch-hub.ts';
 import { Watching } from '../../src/node/watching.ts';
 import { encodeCommand, stampCommand } from '../../src/registry/commands.ts';
@@ -8,30 +7,7 @@ import type { WatchEvent } from '../../src/registry/records.ts';
 import { RegistryState } from '../../src/registry/registry-state.ts';
 import type { WatchOptions, WatchQuery } from '../../src/registry/service.ts';
 import { defaultTtlPolicy, parseRegistration } from '../../src/registry/validation.ts';
-
-/** Time passes when a test says so; what is due at once happens at the end of the turn. */
-class HandClock implements Clock {
-  #nowMs = 0;
-  #timers: { atMs: number; callback: () => void }[] = [];
-  monotonicMs = () => this.#nowMs;
-  wallMs = () => this.#nowMs;
-
-  after(delayMs: number, callback: () => void): () => void {
-    const timer = { atMs: this.#nowMs + delayMs, callback };
-    if (delayMs <= 0) setImmediate(callback);
-    else this.#timers.push(timer);
-    return () => {
-      this.#timers = this.#timers.filter((each) => each !== timer);
-    };
-  }
-
-  pass(ms: number): void {
-    this.#nowMs += ms;
-    const due = this.#timers.filter(({ atMs }) => atMs <= this.#nowMs);
-    this.#timers = this.#timers.filter(({ atMs }) => atMs > this.#nowMs);
-    for (const { callback } of due) callback();
-  }
-}
+import { HandClock } from './hand-clock.ts';
 
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 const turns = async (count = 5) => {
@@ -142,10 +118,8 @@ describe('a watch', () => {
     const { events } = watch({ service: 'web' });
     await turns();
     register('api');
-    clock.pass(15_000);
-    await turns();
-    clock.pass(15_000);
-    await turns();
+    await clock.pass(15_000, 500);
+    await clock.pass(15_000, 500);
     expect(events).toEqual(['progress 0', 'progress 1']);
   });
 
@@ -154,8 +128,7 @@ describe('a watch', () => {
     const lenient = watch({}, { consistency: 'stale' });
     await turns();
     levelAgeMs = 20_000;
-    clock.pass(15_000);
-    await turns();
+    await clock.pass(15_000, 500);
     expect(strict.outcome.error).toMatchObject({ code: 'service_unavailable', details: { reason: 'cut_off' } });
     expect(lenient.outcome).toEqual({ error: null, done: false });
     expect(hub.watchers).toBe(1);
@@ -217,8 +190,7 @@ describe('a held query', () => {
     gone.abort();
     await turns();
     expect([patient.answered, leaving.answered]).toEqual([false, true]);
-    clock.pass(1_000);
-    await turns();
+    await clock.pass(1_000, 500);
     expect(patient.answered).toBe(true);
     expect(hub.watchers).toBe(0);
   });

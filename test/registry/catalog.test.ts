@@ -135,7 +135,8 @@ describe.each([1, 2, 3])('a catalog of random history %i answers as one that loo
           total: expected.length,
           hasMore: offset + limit < expected.length,
         });
-        const after = random.oneOf(expected.length > 0 ? expected : [listed('m', 'm', 1)]).registration;
+        const [first = listed('m', 'm', 1), ...rest] = expected;
+        const after = random.oneOf([first, ...rest]).registration;
         const later = expected.filter(({ registration: { name, id } }) =>
           name === after.name ? id > after.id : name > after.name,
         );
