@@ -105,5 +105,6 @@ function gaugesOf(member: Member): Record<string, number> {
     raft_snapshot_index: raft.snapshotIndex,
     raft_is_leader: raft.role === 'leader' ? 1 : 0,
     raft_has_leader: raft.leaderId === null ? 0 : 1,
+    watchers: member.watchers,
   };
 }

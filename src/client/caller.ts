@@ -13,12 +13,17 @@ const maxRounds = 3;
 /** Between two rounds: doubled each time, and drawn from the upper half, so that many clients do not come at once. */
 const firstWaitMs = 100;
 
+/** A stream that finds no member tries on, with waits that stop growing after so many rounds. */
+const maxStreamWaitRounds = 5;
+
 /** With several members, one that does not answer gets at most this share of the time that is left. */
 const attemptShare = 0.5;
 
 /** What of an answer's way may be repeated. */
 export interface CallRules<Response = never> {
   readonly writes: boolean;
+  /** Milliseconds for which the registry may hold the answer back; they come on top of every time limit. */
+  readonly heldMs?: number | undefined;
   /** Reads an error as success, when an attempt before it may have succeeded unseen. */
   doneAlready?(error: RegistryError): Response | null;
 }
@@ -84,7 +89,8 @@ export class Caller {
     rules: CallRules<Response>,
     stop: AbortSignal,
   ): Promise<Response> {
-    const deadlineMs = performance.now() + (options.timeoutMs ?? this.#timeoutMs);
+    const heldMs = rules.heldMs ?? 0;
+    const deadlineMs = performance.now() + (options.timeoutMs ?? this.#timeoutMs) + heldMs;
     const metadata = this.#metadata(options);
     let mayHaveHappened = false;
     let last: AttemptFailure | null = null;
@@ -92,7 +98,7 @@ export class Caller {
       if (!(await this.#waitTurn(attempt, deadlineMs, stop)) || this.#closed) break;
       const { address, client } = this.#endpoints.current();
       try {
-        return await unary(client, method, request, metadata, this.#attemptMs(deadlineMs), stop);
+        return await unary(client, method, request, metadata, this.#attemptMs(deadlineMs, heldMs), stop);
       } catch (thrown) {
         last = readFailure(thrown as ServiceError, address);
       }
@@ -119,9 +125,84 @@ export class Caller {
     return sleep(waitMs, true, { signal: stop }).catch(() => false);
   }
 
-  #attemptMs(deadlineMs: number): number {
+  #attemptMs(deadlineMs: number, heldMs: number): number {
     const leftMs = Math.max(1, deadlineMs - performance.now());
-    return this.#endpoints.count === 1 ? leftMs : Math.max(Math.min(leftMs, 250), leftMs * attemptShare);
+    if (this.#endpoints.count === 1) return leftMs;
+    return Math.min(leftMs, heldMs + Math.max(250, (leftMs - heldMs) * attemptShare));
+  }
+
+  /**
+   * Opens a stream of answers at one member after another, and again where it breaks, until `signal` says so.
+   * @param requestNow what to ask for at the beginning, and at each new one
+   * @throws RegistryError the registry's own, or `service_unavailable` where no member served it for the call's timeout
+   */
+  async *stream<Request, Response>(
+    method: MethodDefinition<Request, Response>,
+    requestNow: () => Request,
+    options: ClientCallOptions,
+  ): AsyncGenerator<Response, void> {
+    const { signal } = options;
+    const stop = new AbortController();
+    const abort = () => stop.abort();
+    signal?.addEventListener('abort', abort);
+    if (signal?.aborted) abort();
+    this.#underWay.add(stop);
+    try {
+      yield* this.#streams(method, requestNow, options, stop.signal);
+    } finally {
+      this.#underWay.delete(stop);
+      signal?.removeEventListener('abort', abort);
+    }
+  }
+
+  async *#streams<Request, Response>(
+    method: MethodDefinition<Request, Response>,
+    requestNow: () => Request,
+    options: CallOptions,
+    stop: AbortSignal,
+  ): AsyncGenerator<Response, void> {
+    const patienceMs = options.timeoutMs ?? this.#timeoutMs;
+    let servedMs = performance.now();
+    for (let failures = 0; !stop.aborted && !this.#closed; failures++) {
+      const { address, client } = this.#endpoints.current();
+      const { path, requestSerialize, responseDeserialize } = method;
+      const call = client.makeServerStreamRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        requestNow(),
+        this.#metadata(options),
+      );
+      const cancel = () => call.cancel();
+      stop.addEventListener('abort', cancel);
+      // A member that took the connection and says nothing must not be waited for.
+      const silent = setTimeout(cancel, Math.max(250, patienceMs * attemptShare));
+      let last: AttemptFailure | null = null;
+      try {
+        for await (const response of call) {
+          clearTimeout(silent);
+          failures = 0;
+          yield response as Response;
+          servedMs = performance.now();
+        }
+      } catch (thrown) {
+        last = readFailure(thrown as ServiceError, address);
+      } finally {
+        clearTimeout(silent);
+        stop.removeEventListener('abort', cancel);
+        call.cancel();
+      }
+      if (stop.aborted) break;
+      if (last && !last.worthAnother) throw last.error;
+      this.#endpoints.leave(address);
+      if (performance.now() - servedMs >= patienceMs) throw verdict(last, false);
+      if (failures >= this.#endpoints.count) {
+        const round = Math.min(Math.floor(failures / this.#endpoints.count), maxStreamWaitRounds);
+        const waitMs = firstWaitMs * 2 ** (round - 1) * (0.5 + Math.random() / 2);
+        await sleep(waitMs, undefined, { signal: stop }).catch(() => {});
+      }
+    }
+    if (this.#closed) throw new RegistryError('service_unavailable', 'This client is closed.');
   }
 
   #metadata({ requestId, authToken }: CallOptions): Metadata {

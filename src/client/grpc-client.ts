@@ -21,6 +21,12 @@ import {
   toRegisterRequest,
 } from '../api/wire/messages.ts';
 import { clusterServiceName, methodOf, registryServiceName } from '../api/wire/protocol.ts';
+import {
+  fromWatchEvent,
+  toWatchRequest,
+  type WatchEventMessage,
+  type WatchRequest,
+} from '../api/wire/watch-messages.ts';
 import { RegistryError } from '../registry/errors.ts';
 import type {
   DeregistrationResult,
@@ -28,6 +34,7 @@ import type {
   HeartbeatsResult,
   InstanceRecord,
   RegistrationResult,
+  WatchEvent,
 } from '../registry/records.ts';
 import type {
   ClusterService,
@@ -40,6 +47,8 @@ import type {
   ReadOptions,
   RegistryService,
   StatusOptions,
+  WatchOptions,
+  WatchQuery,
 } from '../registry/service.ts';
 import { parseDeregistrationTarget, parseHeartbeatTarget, parseRegistrationBody } from '../registry/validation.ts';
 import { Caller, type CallRules, type ClientCallOptions } from './caller.ts';
@@ -60,11 +69,16 @@ const method = {
   deregister: methodOf<TargetMessage, DeregistrationResult>(registryServiceName, 'Deregister'),
   getService: methodOf<GetServiceRequest, InstancesResponse>(registryServiceName, 'GetService'),
   listServices: methodOf<ListServicesRequest, InstancesResponse>(registryServiceName, 'ListServices'),
+  watch: methodOf<WatchRequest, WatchEventMessage>(registryServiceName, 'Watch'),
   status: methodOf<StatusRequest, StatusResponse>(clusterServiceName, 'Status'),
   health: methodOf<object, HealthResponse>(clusterServiceName, 'Health'),
 } as const;
 
 const read: CallRules = { writes: false };
+
+/** A member answers a held query a little late, so that many of them do not come back at once. */
+const shareOfWait = 1.1;
+
 const write: CallRules = { writes: true };
 
 /**
@@ -131,13 +145,31 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     options: ReadOptions & ClientCallOptions = {},
   ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
     const request = toGetServiceRequest(name, filter, options);
-    const answer = fromInstancesResponse(await this.#call(method.getService, request, options, read));
+    const answer = fromInstancesResponse(await this.#read(method.getService, request, options));
     return { ...answer, value: answer.value.instances };
   }
 
   async list(query: ListQuery, options: ReadOptions & ClientCallOptions = {}): Promise<ReadAnswer<InstancePage>> {
     const request = toListServicesRequest(query, options);
-    return fromInstancesResponse(await this.#call(method.listServices, request, options, read));
+    return fromInstancesResponse(await this.#read(method.listServices, request, options));
+  }
+
+  /**
+   * As a member's, and it goes on at another member when one is lost: nothing is missed and nothing told twice. It ends
+   * with an error when no member could serve it for `timeoutMs`.
+   */
+  async *watch(query: WatchQuery, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void> {
+    const position = new WatchPosition(query);
+    let isFirstOfStream = true;
+    const requestNow = () => {
+      isFirstOfStream = true;
+      return toWatchRequest(position.query, options);
+    };
+    for await (const message of this.#caller.stream(method.watch, requestNow, options)) {
+      const events = position.take(fromWatchEvent(message), isFirstOfStream);
+      isFirstOfStream = false;
+      yield* events;
+    }
   }
 
   async status(options: StatusOptions & ClientCallOptions = {}): Promise<ClusterStatus> {
@@ -152,6 +184,29 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
   /** Ends the connections; calls under way fail. */
   close(): void {
     this.#caller.close();
+  }
+
+  async #read<Request, Response>(
+    definition: MethodDefinition<Request, Response>,
+    request: Request,
+    options: ReadOptions & ClientCallOptions,
+  ): Promise<Response> {
+    const { hold } = options;
+    if (!hold) return this.#call(definition, request, options, read);
+    const signal = options.signal ?? hold.signal;
+    try {
+      return await this.#call(
+        definition,
+        request,
+        { ...options, signal },
+        { writes: false, heldMs: hold.waitMs * shareOfWait },
+      );
+    } catch (error) {
+      if (!hold.signal?.aborted) throw error;
+      throw new RegistryError('service_unavailable', 'The wait for a change was ended. Ask again.', {
+        retryAfterSeconds: 1,
+      });
+    }
   }
 
   #call<Request, Response>(
@@ -171,6 +226,39 @@ function parseBatchMember(target: unknown, position: number): TargetMessage {
     if (!(error instanceof RegistryError)) throw error;
     const { code, message, field, value } = error;
     throw new RegistryError(code, message, { field: `instances[${position}]${field ? `.${field}` : ''}`, value });
+  }
+}
+
+/**
+ * What a watch has to ask for when it goes on at another member, and what it has to tell its watcher first.
+ *
+ * Invariant: everything through `#from` was delivered. It is `undefined` while the watcher waits for the present state
+ * as a whole, and at the beginning.
+ */
+class WatchPosition {
+  readonly #query: WatchQuery;
+  #from: number | undefined;
+  #lastRevision = 0;
+  /** A part of the present state was delivered: cut short, it begins anew. */
+  #hasPartialState = false;
+
+  constructor(query: WatchQuery) {
+    this.#query = query;
+    this.#from = query.from;
+  }
+
+  get query(): WatchQuery {
+    const initial = this.#hasPartialState || this.#query.initial;
+    return { ...this.#query, from: this.#from, initial };
+  }
+
+  /** @returns the events to deliver for one that arrived */
+  take(event: WatchEvent, isFirstOfStream: boolean): readonly WatchEvent[] {
+    const startsOver = isFirstOfStream && this.#hasPartialState && event.type !== 'compacted';
+    this.#hasPartialState = event.type === 'current' || event.type === 'compacted';
+    if ('revision' in event) this.#lastRevision = event.revision;
+    this.#from = this.#hasPartialState ? undefined : this.#lastRevision;
+    return startsOver ? [{ type: 'compacted', revision: this.#lastRevision }, event] : [event];
   }
 }
 

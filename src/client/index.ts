@@ -2,6 +2,8 @@
 
 export { type ErrorCode, type ErrorFacts, RegistryError } from '../registry/errors.ts';
 export type {
+  ChangeEvent,
+  ChangeType,
   DeregistrationResult,
   Environment,
   HeartbeatFailure,
@@ -15,6 +17,8 @@ export type {
   RegistrationResult,
   Status,
   Ttl,
+  WatchEvent,
+  WatchedRecord,
 } from '../registry/records.ts';
 export type {
   CallOptions,
@@ -22,6 +26,7 @@ export type {
   ClusterStatus,
   Consistency,
   HealthReport,
+  Hold,
   InstanceFilter,
   InstancePage,
   ListQuery,
@@ -30,6 +35,8 @@ export type {
   ReadOptions,
   RegistryService,
   StatusOptions,
+  WatchOptions,
+  WatchQuery,
 } from '../registry/service.ts';
 export type { ClientCallOptions } from './caller.ts';
 export { type GrpcClientOptions, ManifestGrpcClient } from './grpc-client.ts';

@@ -1,4 +1,5 @@
 import { encodeCommand } from '../registry/commands.ts';
+import { cursorAfter } from '../registry/cursor.ts';
 import { type ErrorFacts, RegistryError } from '../registry/errors.ts';
 import type { ApplyOutcome, Command, CommandResult, Instance, RenewedLease } from '../registry/machine.ts';
 import { defaultLimit } from '../registry/queries.ts';
@@ -10,6 +11,7 @@ import type {
   HeartbeatTarget,
   InstanceRecord,
   RegistrationResult,
+  WatchEvent,
 } from '../registry/records.ts';
 import type { RegistryState } from '../registry/registry-state.ts';
 import type {
@@ -21,6 +23,8 @@ import type {
   ReadAnswer,
   ReadOptions,
   RegistryService,
+  WatchOptions,
+  WatchQuery,
 } from '../registry/service.ts';
 import {
   parseDeregistrationTarget,
@@ -29,9 +33,11 @@ import {
   type TtlPolicy,
 } from '../registry/validation.ts';
 import { formatTimestamp, toRecord } from '../registry/views.ts';
-import type { Random } from './environment.ts';
+import type { Clock, Random } from './environment.ts';
 import { HeartbeatGatherer } from './heartbeat-gatherer.ts';
 import type { ReadGate } from './read-gate.ts';
+import type { WatchHub } from './watch-hub.ts';
+import { Watching } from './watching.ts';
 import type { WriteQueue } from './write-queue.ts';
 
 /** Draws of an instance id before this member takes one that is in use after all. */
@@ -62,6 +68,7 @@ export class LocalRegistry implements RegistryService {
   readonly #reads: ReadGate;
   readonly #random: Random;
   readonly #heartbeats: HeartbeatGatherer;
+  readonly #watching: Watching;
   readonly #bootId: string;
   #requests = 0;
 
@@ -70,6 +77,8 @@ export class LocalRegistry implements RegistryService {
     settings: LocalRegistrySettings,
     writes: WriteQueue,
     reads: ReadGate,
+    watches: WatchHub,
+    clock: Clock,
     random: Random,
   ) {
     this.#host = host;
@@ -78,6 +87,13 @@ export class LocalRegistry implements RegistryService {
     this.#reads = reads;
     this.#random = random;
     this.#bootId = random.hex(16);
+    const levelAgeMs = () => (reads.levelAtMs === null ? null : host.nowMs() - reads.levelAtMs);
+    this.#watching = new Watching(
+      { state: () => host.state(), ready: (options) => this.#ready(options), levelAgeMs },
+      watches,
+      clock,
+      random,
+    );
     this.#heartbeats = new HeartbeatGatherer(
       (command) => this.#submit(command, 'heartbeats', settings.requestTimeoutMs),
       () => host.wake(),
@@ -161,16 +177,18 @@ export class LocalRegistry implements RegistryService {
     filter: InstanceFilter,
     options: ReadOptions = {},
   ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
-    const staleness = await this.#ready(options);
+    const staleness = await this.#readyToAnswer({ ...filter, service: name }, options);
     const state = this.#host.state();
     return this.#answer(state.instancesOf(name, filter).map(toRecord), staleness);
   }
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
-    const staleness = await this.#ready(options);
-    const { limit = defaultLimit, offset = 0, ...filter } = query;
-    const { instances, total } = this.#host.state().query(filter, limit, offset);
-    return this.#answer({ instances: instances.map(toRecord), total }, staleness);
+    const { limit = defaultLimit, offset = 0, after, ...filter } = query;
+    const staleness = await this.#readyToAnswer(filter, options);
+    const { instances, total, hasMore } = this.#host.state().query(filter, limit, offset, after);
+    const last = instances.at(-1);
+    const next = hasMore && last ? cursorAfter(last.registration) : null;
+    return this.#answer({ instances: instances.map(toRecord), total, next }, staleness);
   }
 
   #submit(command: Command, kind: 'heartbeats' | 'other', timeoutMs: number): Promise<ApplyOutcome> {
@@ -221,6 +239,18 @@ export class LocalRegistry implements RegistryService {
       'service_not_found',
       `No instance '${id}' of service '${name}' is registered. Register it first.`,
     );
+  }
+
+  watch(query: WatchQuery, options: WatchOptions = {}): AsyncIterable<WatchEvent> {
+    return this.#watching.watch(query, options);
+  }
+
+  /** As `#ready`, after the hold if there is one. */
+  async #readyToAnswer(filter: InstanceFilter, options: ReadOptions): Promise<number | null> {
+    const staleness = await this.#ready(options);
+    if (!options.hold) return staleness;
+    await this.#watching.hold(filter, options.hold);
+    return this.#ready(options);
   }
 
   /** Waits until this member may answer. @returns the answer's greatest age in milliseconds, `null` when linearizable */

@@ -20,6 +20,7 @@ import { ReadGate } from './read-gate.ts';
 import type { MemberSettings } from './settings.ts';
 import { readSnapshot, SnapshotKeeper } from './snapshot-keeper.ts';
 import { openOrInitialise } from './start-up.ts';
+import { WatchHub } from './watch-hub.ts';
 import { WriteQueue } from './write-queue.ts';
 
 /** How often a member reports to the others and shows itself level with its leader. */
@@ -63,6 +64,7 @@ export class Member {
   readonly #leases: LeaseKeeper;
   readonly #snapshots: SnapshotKeeper;
   readonly #guard: PeerGuard;
+  readonly #watches: WatchHub;
   readonly #local: LocalRegistry;
   readonly #localCluster: LocalCluster;
   #state: RegistryState;
@@ -123,6 +125,7 @@ export class Member {
     const wake = () => this.#wake();
     const failed = (error: unknown) => this.#fail(error);
     this.#guard = new PeerGuard(storage, opened.peerIncarnations, failed);
+    this.#watches = new WatchHub(state.revision, settings.watchLimits);
     this.#writes = new WriteQueue(
       {
         nowMs,
@@ -173,6 +176,7 @@ export class Member {
         apply: (entry) => this.#apply(entry),
         restore: async () => {
           this.#state = await this.#snapshots.restored();
+          this.#watches.reset(this.#state.revision);
           logger.info({ index: this.#state.appliedIndex }, 'restored a snapshot received from the leader');
         },
         readsAnswered: (states) => this.#reads.answered(states),
@@ -185,6 +189,8 @@ export class Member {
       settings,
       this.#writes,
       this.#reads,
+      this.#watches,
+      clock,
       random,
     );
     this.#localCluster = new LocalCluster(
@@ -207,6 +213,11 @@ export class Member {
     return this.#raft.status();
   }
 
+  /** Watches and held queries that this member serves. */
+  get watchers(): number {
+    return this.#watches.watchers;
+  }
+
   /** Hands leadership over when it has it, ends what is under way and leaves. Idempotent. */
   async stop(): Promise<void> {
     if (this.#stopped) return;
@@ -218,6 +229,7 @@ export class Member {
     });
     this.#writes.close(leaving);
     this.#reads.close(leaving);
+    this.#watches.close(leaving);
     await this.#driver.close();
     await this.#snapshots.close();
     await this.#environment.transport.close();
@@ -383,7 +395,10 @@ export class Member {
       return;
     }
     const outcome = this.#state.apply(entry.index, entry.data);
-    for (const event of outcome.events) this.#notice(event);
+    for (const event of outcome.events) {
+      this.#notice(event);
+      this.#watches.applied(event);
+    }
     this.#writes.applied(outcome);
     this.#reads.applied();
   }
@@ -430,6 +445,7 @@ export class Member {
     });
     this.#writes.close(gone);
     this.#reads.close(gone);
+    this.#watches.close(gone);
     void this.#driver.close();
     this.#environment.logger.fatal({ err: failure }, 'this member cannot go on');
     this.#announceFailure(failure);

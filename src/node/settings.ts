@@ -1,5 +1,6 @@
 import type { NodeId } from '../raft/types.ts';
 import type { TtlPolicy } from '../registry/validation.ts';
+import type { WatchLimits } from './watch-hub.ts';
 
 /** All that one member needs to know before it starts. Validated by whoever makes it (`src/config/`). */
 export interface MemberSettings {
@@ -28,6 +29,9 @@ export interface MemberSettings {
   readonly leaderWaitMs: number;
   /** Writes that wait for their entry; beyond it, new ones are refused at once. */
   readonly maxPendingWrites: number;
+
+  /** The production limits where absent. */
+  readonly watchLimits?: Partial<WatchLimits> | undefined;
 
   readonly version: string;
   /** Shown to other members and to clients; empty when not served. */

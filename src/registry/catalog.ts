@@ -1,7 +1,7 @@
 import { matches } from './filters.ts';
 import type { Instance } from './machine.ts';
 import type { Status } from './records.ts';
-import type { InstanceFilter } from './service.ts';
+import type { InstanceFilter, InstanceKey } from './service.ts';
 import { lowerBound, SortedKeys } from './sorted-keys.ts';
 
 /** An index that offers more than this part of all instances saves less than sorting its offer costs. */
@@ -21,6 +21,8 @@ export interface Selection {
   readonly instances: readonly Instance[];
   /** Matches in all, before the page was cut out. */
   readonly total: number;
+  /** There are more behind these. */
+  readonly hasMore: boolean;
 }
 
 /** One service's instances. */
@@ -119,17 +121,21 @@ export class Catalog {
   }
 
   /** A page of all that match, by name and id. Looks at no more instances than the indexes cannot rule out. */
-  select(filter: InstanceFilter, limit: number, offset: number): Selection {
+  select(filter: InstanceFilter, limit: number, offset: number, after?: InstanceKey): Selection {
     const instances: Instance[] = [];
-    const knownTotal = this.#knownTotal(filter);
-    if (knownTotal !== null && offset >= knownTotal) return { instances, total: knownTotal };
+    const knownTotal = after === undefined ? this.#knownTotal(filter) : null;
+    if (knownTotal !== null && offset >= knownTotal) return { instances, total: knownTotal, hasMore: false };
     let total = 0;
+    let reached = 0;
     for (const instance of this.#candidates(filter)) {
       if (!matches(instance, filter)) continue;
-      if (total++ >= offset && instances.length < limit) instances.push(instance);
+      total++;
+      if (after !== undefined && compareKeys(instance.registration, after) <= 0) continue;
+      if (reached++ >= offset && instances.length < limit) instances.push(instance);
       if (knownTotal !== null && instances.length === limit) break;
     }
-    return { instances, total: knownTotal ?? total };
+    const hasMore = offset + instances.length < (knownTotal ?? reached);
+    return { instances, total: knownTotal ?? total, hasMore };
   }
 
   /** How many match, where the counts tell without looking at any: then a page is found without reading to the end. */
@@ -159,7 +165,11 @@ export class Catalog {
     return sets.reduce<ReadonlySet<number> | null>((best, set) => (best && best.size <= set.size ? best : set), null);
   }
 
-  *#inOrder({ name: prefix = '', instance_id }: InstanceFilter): Iterable<Instance> {
+  *#inOrder({ service, name: prefix = '', instance_id }: InstanceFilter): Iterable<Instance> {
+    if (service !== undefined) {
+      yield* this.#ofService(service, instance_id);
+      return;
+    }
     const names = this.#names.all();
     for (let position = lowerBound(names, prefix); position < names.length; position++) {
       const name = names[position];
@@ -180,7 +190,11 @@ export class Catalog {
 }
 
 function byNameAndId(a: Instance, b: Instance): number {
-  return compare(a.registration.name, b.registration.name) || compare(a.registration.id, b.registration.id);
+  return compareKeys(a.registration, b.registration);
+}
+
+function compareKeys(a: InstanceKey, b: InstanceKey): number {
+  return compare(a.name, b.name) || compare(a.id, b.id);
 }
 
 function compare(a: string, b: string): number {

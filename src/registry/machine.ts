@@ -4,7 +4,7 @@
  */
 
 import type { ErrorCode } from './errors.ts';
-import type { Registration, RegistrationResult, Status, Ttl } from './records.ts';
+import type { ChangeType, Registration, RegistrationResult, Status, Ttl } from './records.ts';
 
 /** Put on every command by the leader that proposes it. Applying takes the greatest seen so far: time never goes back. */
 export interface Stamp {
@@ -98,10 +98,12 @@ export interface RenewedLease {
 
 /** A change that a reader can see. Each has a revision of its own. */
 export interface RegistryEvent {
-  readonly type: 'registered' | 'updated' | 'status' | 'deregistered' | 'expired';
+  readonly type: ChangeType;
   readonly revision: number;
   /** The instance after the change; for the last two types, as it was last listed. */
   readonly instance: Instance;
+  /** The instance before the change; `null` where it was not listed. */
+  readonly previous: Instance | null;
 }
 
 /** What applying one entry did. */

@@ -47,6 +47,36 @@ export interface InstanceRecord extends Registration {
   readonly lease_id: number;
 }
 
+/** A record in an event: `down` when it is no longer listed. */
+export interface WatchedRecord extends Omit<InstanceRecord, 'status'> {
+  readonly status: QueryableStatus;
+  /** Which parts differ from before: `status`, `lease_id`, `version`, `interfaces`, `metadata`, `ttl`. Absent for a new one. */
+  readonly changed?: readonly string[] | undefined;
+}
+
+export type ChangeType = 'registered' | 'updated' | 'status' | 'deregistered' | 'expired';
+
+/** One change that a watcher sees. Each has a revision of its own, the same on every member. */
+export interface ChangeEvent {
+  readonly type: ChangeType;
+  readonly revision: number;
+  readonly record: WatchedRecord;
+}
+
+/**
+ * What a watch delivers beside changes:
+ *
+ * - `current`: a record of the present state; a number of them is ended by `synced`
+ * - `synced`: the records since the beginning, or since `compacted`, are the whole state at `revision`
+ * - `compacted`: what happened after the revision asked for is not known any more; the whole state follows, and
+ *   whatever the watcher knew is to be replaced by it
+ * - `progress`: nothing else happened through `revision`: a watch that is resumed may begin there
+ */
+export type WatchEvent =
+  | ChangeEvent
+  | { readonly type: 'current'; readonly record: InstanceRecord }
+  | { readonly type: 'synced' | 'compacted' | 'progress'; readonly revision: number };
+
 export interface RegistrationResult {
   readonly id: string;
   readonly name: string;

@@ -15,7 +15,7 @@ import type {
   Tombstone,
 } from './machine.ts';
 import { defaultRegistryLimits, Graveyard, type RegistryLimits, RequestMemory } from './memories.ts';
-import type { InstanceFilter } from './service.ts';
+import type { InstanceFilter, InstanceKey } from './service.ts';
 import { hashOf, type RegistryCapture } from './snapshot.ts';
 import { formatTimestamp } from './views.ts';
 
@@ -102,8 +102,8 @@ export class RegistryState {
   }
 
   /** A page of all instances that match, by name and id, and how many match in all. */
-  query(filter: InstanceFilter, limit: number, offset: number): Selection {
-    return this.#catalog.select(filter, limit, offset);
+  query(filter: InstanceFilter, limit: number, offset: number, after?: InstanceKey): Selection {
+    return this.#catalog.select(filter, limit, offset, after);
   }
 
   counts(): StatusCounts {
@@ -212,7 +212,12 @@ export class RegistryState {
     };
     this.#catalog.add(instance);
     this.#graveyard.clear(name, id);
-    this.#events.push({ type: before ? 'updated' : 'registered', revision: this.#revision, instance });
+    this.#events.push({
+      type: before ? 'updated' : 'registered',
+      revision: this.#revision,
+      instance,
+      previous: before ?? null,
+    });
     return {
       type: 'registered',
       result: {
@@ -301,7 +306,7 @@ export class RegistryState {
   #changeStatus(before: Instance, after: Instance): void {
     const instance: Instance = { ...after, revision: ++this.#revision };
     this.#catalog.replace(before, instance);
-    this.#events.push({ type: 'status', revision: this.#revision, instance });
+    this.#events.push({ type: 'status', revision: this.#revision, instance, previous: before });
   }
 
   #remove(instance: Instance, cause: Tombstone['cause']): void {
@@ -315,7 +320,7 @@ export class RegistryState {
       atWallMs: this.#wallMs,
       atLeaseMs: this.#leaseMs,
     });
-    this.#events.push({ type: cause, revision: ++this.#revision, instance });
+    this.#events.push({ type: cause, revision: ++this.#revision, instance, previous: instance });
   }
 }
 

@@ -5,6 +5,7 @@ import type {
   InstanceRecord,
   QueryableStatus,
   RegistrationResult,
+  WatchEvent,
 } from './records.ts';
 
 export type Consistency = 'linearizable' | 'stale';
@@ -18,8 +19,17 @@ export interface CallOptions {
   readonly authToken?: string | undefined;
 }
 
+/** Holds a read's answer until something that it shows has changed after a revision, or the wait is over. */
+export interface Hold {
+  readonly after: number;
+  readonly waitMs: number;
+  /** Ends the wait. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 export interface ReadOptions extends CallOptions {
   readonly consistency?: Consistency | undefined;
+  readonly hold?: Hold | undefined;
 }
 
 /** Conditions that an instance meets all of. Validated by `parseListQuery`. */
@@ -29,15 +39,41 @@ export interface InstanceFilter {
   readonly environment?: string | undefined;
   readonly dependency?: string | undefined;
   readonly interface?: string | undefined;
+  /** A version or a range of versions, such as `^1.2`. */
+  readonly version?: string | undefined;
+  /** From key to value, as text; a list in the metadata needs to have the value among others. */
+  readonly metadata?: Readonly<Record<string, string>> | undefined;
   readonly instance_id?: string | undefined;
   /** Prefix of the service name. */
   readonly name?: string | undefined;
+  /** The whole service name. */
+  readonly service?: string | undefined;
 }
 
 export interface ListQuery extends InstanceFilter {
   /** 1 to 1000, 100 by default. */
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;
+  /** Only what comes after this instance, by name and id: a walk that changes in between cannot disturb. */
+  readonly after?: InstanceKey | undefined;
+}
+
+export interface InstanceKey {
+  readonly name: string;
+  readonly id: string;
+}
+
+/** What to watch, and from where. Validated by `parseWatchQuery`. */
+export interface WatchQuery extends InstanceFilter {
+  /** Deliver what happened after this revision; absent: what happens from now on. */
+  readonly from?: number | undefined;
+  /** Deliver the present state first, then `synced`. Ignored when `from` is given. */
+  readonly initial?: boolean | undefined;
+}
+
+export interface WatchOptions extends ReadOptions {
+  /** Ends the watch. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** What a read found, and how it may be trusted. */
@@ -54,6 +90,8 @@ export interface InstancePage {
   readonly instances: readonly InstanceRecord[];
   /** Matches in all, before `limit` and `offset`. */
   readonly total: number;
+  /** Cursor of what comes after these; `null` at the end of the list. */
+  readonly next: string | null;
 }
 
 /**
@@ -73,6 +111,12 @@ export interface RegistryService {
   ): Promise<ReadAnswer<readonly InstanceRecord[]>>;
   /** All services' instances, by name and id. */
   list(query: ListQuery, options?: ReadOptions): Promise<ReadAnswer<InstancePage>>;
+  /**
+   * Changes of the instances that match, in the order of their revisions, without a gap and without repeats. It begins
+   * with `progress`, or with the state asked for, at a revision that is linearizable unless `stale` was asked for; it
+   * ends when `signal` says so, and throws where this member cannot go on: a watcher then resumes, here or elsewhere.
+   */
+  watch(query: WatchQuery, options?: WatchOptions): AsyncIterable<WatchEvent>;
 }
 
 export interface MemberStatus {

@@ -1,4 +1,6 @@
+import { cursorAfter } from '../../src/registry/cursor.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
+import { matchesAs } from '../../src/registry/filters.ts';
 import type {
   DeregistrationResult,
   HeartbeatFailure,
@@ -9,6 +11,7 @@ import type {
   Registration,
   RegistrationResult,
   Status,
+  WatchEvent,
 } from '../../src/registry/records.ts';
 import type {
   CallOptions,
@@ -22,6 +25,8 @@ import type {
   ReadOptions,
   RegistryService,
   StatusOptions,
+  WatchOptions,
+  WatchQuery,
 } from '../../src/registry/service.ts';
 import {
   defaultTtlPolicy,
@@ -48,6 +53,12 @@ export class FakeRegistry implements RegistryService, ClusterService {
   #waiting = 0;
   /** Done before a deregistration is refused or carried out; may throw. */
   afterDeregistration: () => void = () => {};
+  /** What each watch delivers. */
+  watched: readonly WatchEvent[] = [{ type: 'progress', revision: 1 }];
+  /** A watch is over. */
+  onWatchEnd: () => void = () => {};
+  /** What was asked to be watched. */
+  readonly watches: WatchQuery[] = [];
   #revision = 0;
   #leases = 0;
   #seconds = 0;
@@ -188,11 +199,29 @@ export class FakeRegistry implements RegistryService, ClusterService {
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
     await this.#enter(options);
     const found = [...this.#instances.values()].filter((each) => matches(each, query)).sort(byId);
-    const offset = query.offset ?? 0;
-    return this.#answer(
-      { instances: found.slice(offset, offset + (query.limit ?? 100)), total: found.length },
-      options,
-    );
+    const { after, offset = 0, limit = 100 } = query;
+    const rest = found
+      .filter((each) => !after || keyOf(each.name, each.id) > keyOf(after.name, after.id))
+      .slice(offset);
+    const instances = rest.slice(0, limit);
+    const last = instances.at(-1);
+    const next = last && rest.length > limit ? cursorAfter(last) : null;
+    return this.#answer({ instances, total: found.length, next }, options);
+  }
+
+  /** Delivers `watched`, and then waits for the end. */
+  async *watch(query: WatchQuery, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void> {
+    this.watches.push(query);
+    await this.#enter(options);
+    try {
+      yield* this.watched;
+      await new Promise<void>((resolve) => {
+        options.signal?.addEventListener('abort', () => resolve());
+        if (options.signal?.aborted) resolve();
+      });
+    } finally {
+      this.onWatchEnd();
+    }
   }
 
   #answer<T>(value: T, options: ReadOptions): ReadAnswer<T> {
@@ -293,15 +322,4 @@ function byId(a: InstanceRecord, b: InstanceRecord): number {
   return keyOf(a.name, a.id) < keyOf(b.name, b.id) ? -1 : 1;
 }
 
-function matches(record: InstanceRecord, filter: InstanceFilter): boolean {
-  const { metadata } = record;
-  return (
-    (filter.status === undefined || filter.status === record.status) &&
-    (filter.instance_id === undefined || filter.instance_id === record.id) &&
-    (filter.name === undefined || record.name.startsWith(filter.name)) &&
-    (filter.environment === undefined || filter.environment === metadata.environment) &&
-    (filter.interface === undefined || filter.interface in record.interfaces) &&
-    (filter.dependency === undefined || metadata.dependencies?.includes(filter.dependency) === true) &&
-    (filter.tags ?? []).every((tag) => metadata.tags?.includes(tag) === true)
-  );
-}
+const matches = (record: InstanceRecord, filter: InstanceFilter) => matchesAs(record, record.status, filter);

@@ -1,5 +1,7 @@
 import { LocalRegistry } from '../../src/node/local-registry.ts';
 import { ReadGate } from '../../src/node/read-gate.ts';
+import { systemClock } from '../../src/node/system-environment.ts';
+import { WatchHub } from '../../src/node/watch-hub.ts';
 import { WriteQueue } from '../../src/node/write-queue.ts';
 import { stampCommand } from '../../src/registry/commands.ts';
 import { defaultTtlPolicy } from '../../src/registry/validation.ts';
@@ -65,6 +67,8 @@ export class RegistryWorld {
       { ttlPolicy: defaultTtlPolicy, validateDependencies: false, requestTimeoutMs: 5_000, leaderWaitMs: 1_500 },
       this.#writes,
       this.#reads,
+      new WatchHub(this.machine.state.revision),
+      systemClock,
       { integer: () => 0, hex: (digits) => this.draws.shift() ?? '0'.repeat(digits) },
     );
   }

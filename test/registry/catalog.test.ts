@@ -133,6 +133,17 @@ describe.each([1, 2, 3])('a catalog of random history %i answers as one that loo
         expect(catalog.select(filter, limit, offset)).toEqual({
           instances: expected.slice(offset, offset + limit),
           total: expected.length,
+          hasMore: offset + limit < expected.length,
+        });
+        const [first = listed('m', 'm', 1), ...rest] = expected;
+        const after = random.oneOf([first, ...rest]).registration;
+        const later = expected.filter(({ registration: { name, id } }) =>
+          name === after.name ? id > after.id : name > after.name,
+        );
+        expect(catalog.select(filter, limit, 0, after)).toEqual({
+          instances: later.slice(0, limit),
+          total: expected.length,
+          hasMore: limit < later.length,
         });
         const name = random.oneOf(nameList);
         expect(catalog.instancesOf(name, filter)).toEqual(naive.instancesOf(name, filter));

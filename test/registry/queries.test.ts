@@ -66,9 +66,11 @@ describe('a list query', () => {
     [{ name: 'Bill' }, 'name', 'only lowercase'],
     [{ name: 'a'.repeat(65) }, 'name', 'at most 64'],
     [{ color: 'red' }, 'color', 'known are status, tag'],
-    [{ version: '^1.2' }, 'version', 'not supported yet'],
-    [{ cursor: 'x' }, 'cursor', 'not supported yet'],
-    [{ 'metadata.owner': 'me' }, 'metadata.owner', 'not supported yet'],
+    [{ version: 'one' }, 'version', 'a range such as'],
+    [{ cursor: 'x' }, 'cursor', 'the cursor of an answer'],
+    [{ cursor: '', offset: '2' }, 'offset', 'give one of them'],
+    [{ 'metadata.': 'me' }, 'metadata.', 'name a key'],
+    [{ 'metadata.owner': ['me', 'you'] }, 'metadata.owner', 'only once'],
   ])('%j is refused by name', (raw, field, fix) => {
     const error = refusal(() => parseListQuery(raw));
     expect([error.code, error.field]).toEqual(['invalid_parameter', field]);

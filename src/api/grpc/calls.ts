@@ -27,6 +27,12 @@ export interface CallRules {
   readonly admission: RequestKind | null;
 }
 
+/** What a handler may ask of its call beside the message. */
+export interface UnaryCall {
+  /** Aborted when the client is gone, its time is over, or the server closes. */
+  endSignal(): AbortSignal;
+}
+
 /** A request that was refused before its message could be made, and why. */
 export class Undecodable {
   readonly error: RegistryError;
@@ -95,16 +101,22 @@ export function first(metadata: Metadata, key: string): string | undefined {
 export function unary<Request, Response>(
   context: CallContext,
   rules: CallRules,
-  answer: (request: Request, options: CallOptions) => Promise<Response>,
+  answer: (request: Request, options: CallOptions, call: UnaryCall) => Promise<Response>,
+  isHeld: (request: Request) => boolean = () => false,
 ): UntypedHandleCall {
   return (call: ServerUnaryCall<Request | Undecodable, Response>, callback: sendUnaryData<Response>): void => {
     const options = callOptionsOf(call.metadata, call.getDeadline(), context.passTokenOn);
     const work = async () => {
       if (rules.writes) context.guard(first(call.metadata, 'authorization'));
-      const leave = rules.admission === null ? () => {} : context.gate.enter(rules.admission);
+      const request = decoded(call.request);
+      // Calls that are held wait for long and have a limit of their own.
+      const admission = isHeld(request) ? null : rules.admission;
+      const leave = admission === null ? () => {} : context.gate.enter(admission);
+      const end = new EndOfCall(call, context.closing);
       try {
-        return await answer(decoded(call.request), options);
+        return await answer(request, options, end);
       } finally {
+        end.forget();
         leave();
       }
     };
@@ -120,6 +132,31 @@ export function unary<Request, Response>(
       },
     );
   };
+}
+
+/** Listens for the end of a call only once somebody wants to know of it. */
+class EndOfCall implements UnaryCall {
+  readonly #call: ServerUnaryCall<unknown, unknown>;
+  readonly #closing: AbortSignal;
+  readonly #end = new AbortController();
+  readonly #abort = () => this.#end.abort();
+
+  constructor(call: ServerUnaryCall<unknown, unknown>, closing: AbortSignal) {
+    this.#call = call;
+    this.#closing = closing;
+  }
+
+  endSignal(): AbortSignal {
+    this.#call.on('cancelled', this.#abort);
+    this.#closing.addEventListener('abort', this.#abort);
+    if (this.#call.cancelled || this.#closing.aborted) this.#abort();
+    return this.#end.signal;
+  }
+
+  forget(): void {
+    this.#call.off('cancelled', this.#abort);
+    this.#closing.removeEventListener('abort', this.#abort);
+  }
 }
 
 /** Counts and logs an error, and says how a call ends with it. */

@@ -8,6 +8,7 @@ import { clientProtocol, clusterServiceName, registryServiceName, serviceOf } fr
 import { type CallContext, tolerant } from './calls.ts';
 import { HealthService } from './health-service.ts';
 import { clusterImplementation, registryImplementation } from './services.ts';
+import { encodedOnce } from './watch-stream.ts';
 
 /** Calls of one connection at once; a client with more waits. */
 const maxStreamsPerConnection = 4_096;
@@ -72,12 +73,12 @@ export function createGrpcServer(options: FaceOptions): GrpcFace {
 
 function tolerantService(fullName: string, { bodyBytes, heartbeatsBodyBytes }: FaceLimits): ServiceDefinition {
   const batches = new Set(['Heartbeats', 'HeartbeatStream']);
-  return Object.fromEntries(
-    Object.entries(serviceOf(fullName)).map(([name, method]) => [
-      name,
-      tolerant(method, batches.has(name) ? heartbeatsBodyBytes : bodyBytes),
-    ]),
-  );
+  const methods = Object.entries(serviceOf(fullName)).map(([name, method]) => {
+    const isSentToMany = method.responseStream && !method.requestStream;
+    const encoding = isSentToMany ? encodedOnce<unknown, object>(method) : method;
+    return [name, tolerant(encoding, batches.has(name) ? heartbeatsBodyBytes : bodyBytes)];
+  });
+  return Object.fromEntries(methods);
 }
 
 function bind(server: Server, address: string): Promise<number> {

@@ -1,11 +1,14 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { parseConsistency, parseInstanceFilter, parseListQuery } from '../../registry/queries.ts';
+import type { CallOptions, ReadOptions } from '../../registry/service.ts';
 import { parseName } from '../../registry/validation.ts';
+import { parseHold } from '../../registry/watch-queries.ts';
 import { parseHeartbeatBatch } from '../heartbeat-batch.ts';
 import { countHeartbeats } from '../heartbeat-counting.ts';
 import { type StatusRequest, toHealthResponse, toStatusResponse } from '../wire/cluster-messages.ts';
 import {
   fromFilter,
+  fromHold,
   fromRegisterRequest,
   type GetServiceRequest,
   type HeartbeatsRequest,
@@ -14,8 +17,9 @@ import {
   type TargetMessage,
   toInstancesResponse,
 } from '../wire/messages.ts';
-import { type CallContext, type CallRules, unary } from './calls.ts';
+import { type CallContext, type CallRules, type UnaryCall, unary } from './calls.ts';
 import { heartbeatStream } from './heartbeat-stream.ts';
+import { watchStream } from './watch-stream.ts';
 
 /** `manifest.v1.Registry` */
 export function registryImplementation(context: CallContext): UntypedServiceImplementation {
@@ -38,21 +42,47 @@ export function registryImplementation(context: CallContext): UntypedServiceImpl
     Deregister: unary<TargetMessage, object>(context, write('Deregister'), (target, options) =>
       registry.deregister(target, options),
     ),
-    GetService: unary<GetServiceRequest, object>(context, read('GetService'), async (request, options) => {
-      const name = parseName(request.name);
-      const filter = parseInstanceFilter(fromFilter(request.filter));
-      const consistency = parseConsistency(request.consistency);
-      const answer = await registry.getInstances(name, filter, { ...options, consistency });
-      const { value: instances } = answer;
-      return toInstancesResponse({ ...answer, value: { instances, total: instances.length } });
-    }),
-    ListServices: unary<ListServicesRequest, object>(context, read('ListServices'), async (request, options) => {
-      const { filter, consistency: asked, ...page } = request;
-      const query = parseListQuery({ ...fromFilter(filter), ...page });
-      const consistency = parseConsistency(asked);
-      return toInstancesResponse(await registry.list(query, { ...options, consistency }));
-    }),
+    GetService: unary<GetServiceRequest, object>(
+      context,
+      read('GetService'),
+      async (request, options, call) => {
+        const name = parseName(request.name);
+        const filter = parseInstanceFilter(fromFilter(request.filter));
+        const answer = await registry.getInstances(name, filter, readOptions(request, options, call));
+        const { value: instances } = answer;
+        return toInstancesResponse({ ...answer, value: { instances, total: instances.length, next: null } });
+      },
+      isHeld,
+    ),
+    ListServices: unary<ListServicesRequest, object>(
+      context,
+      read('ListServices'),
+      async (request, options, call) => {
+        const { filter, name, limit, offset, cursor } = request;
+        const query = parseListQuery({ ...fromFilter(filter), ...present({ name, limit, offset, cursor }) });
+        return toInstancesResponse(await registry.list(query, readOptions(request, options, call)));
+      },
+      isHeld,
+    ),
+    Watch: watchStream(context),
   };
+}
+
+type ReadRequest = GetServiceRequest | ListServicesRequest;
+
+const isHeld = ({ hold_after }: ReadRequest) => hold_after !== undefined;
+
+function readOptions(request: ReadRequest, options: CallOptions, call: UnaryCall): ReadOptions {
+  const hold = parseHold(fromHold(request));
+  return {
+    ...options,
+    consistency: parseConsistency(request.consistency),
+    ...(hold ? { hold: { ...hold, signal: call.endSignal() } } : {}),
+  };
+}
+
+function present(fields: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 /** `manifest.v1.Cluster`. Answered whatever the load: an overloaded member must still be seen. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -16,6 +17,7 @@ import { operationRoutes } from './operations.ts';
 import { readRoutes } from './reads.ts';
 import { refuseEncodings, refuseOddHeaders } from './requests.ts';
 import { MethodTable, pathsOf, type Route } from './route.ts';
+import { watchRoute } from './watch.ts';
 import { writeRoutes } from './writes.ts';
 
 /** Longer than clients and proxies keep a silent connection, so that the side that sends closes it. */
@@ -35,8 +37,18 @@ const clientWentAway = 499;
  */
 export function createRestGateway(options: FaceOptions): FastifyInstance {
   const limits = completeLimits(options.limits);
-  const routes = [...writeRoutes(options, limits), ...readRoutes(options), ...operationRoutes(options)];
+  const closing = new AbortController();
+  // Every held request and every watch listens, however many there are.
+  setMaxListeners(0, closing.signal);
+  const routes = [
+    ...writeRoutes(options, limits),
+    ...readRoutes(options, closing.signal),
+    watchRoute(options, closing.signal),
+    ...operationRoutes(options),
+  ];
   const app = createServer(options, limits);
+  // What is held or streamed would keep the server from closing.
+  app.addHook('preClose', async () => closing.abort());
   observeRequests(app, options);
   app.addHook('onRequest', async ({ raw }) => refuseOddHeaders(raw));
   refuseUnmatched(app, new MethodTable(routes));
@@ -138,12 +150,13 @@ const workOf = new WeakMap<FastifyRequest, Promise<unknown>>();
 
 function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
   const { method, admission, bodyBytes } = route;
+  const isHeld = (request: FastifyRequest) => route.isHeld?.(request) === true;
   for (const url of pathsOf(route)) {
     app.route({
       method,
       url,
       ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
-      ...(admission === null ? {} : { onRequest: admit(gate, admission) }),
+      ...(admission === null ? {} : { onRequest: admit(gate, admission, isHeld) }),
       handler: (request, reply) => {
         const work = route.handle(request, reply);
         workOf.set(request, work);
@@ -154,8 +167,9 @@ function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
 }
 
 /** Takes a place for a request. It is free again when the answer is out or its client gone, and the work for it done. */
-function admit(gate: AdmissionGate, kind: RequestKind) {
+function admit(gate: AdmissionGate, kind: RequestKind, isHeld: (request: FastifyRequest) => boolean) {
   return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (isHeld(request)) return;
     const leave = gate.enter(kind);
     reply.raw.once('close', () => {
       const work = workOf.get(request);

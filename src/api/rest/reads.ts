@@ -4,55 +4,67 @@ import { parseConsistency, parseInstanceFilter, parseListQuery } from '../../reg
 import type { InstanceRecord } from '../../registry/records.ts';
 import type { InstanceFilter, ListQuery, ReadAnswer, ReadOptions } from '../../registry/service.ts';
 import { parseInstanceId, parseName } from '../../registry/validation.ts';
+import { holdParameters, parseHold } from '../../registry/watch-queries.ts';
 import type { FaceOptions } from '../face.ts';
 import { entityTag, namesTag } from './entity-tag.ts';
-import { callOptions, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
+import { callOptions, endSignal, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
 import type { Route } from './route.ts';
 
 const consistencyParameter = ['consistency'] as const;
 
+const readParameters = [...consistencyParameter, ...holdParameters] as const;
+
 /** Paths of the contract that are not served yet: without these rows they would be taken for ids of instances. */
 const notYet = ['dependencies', 'dependents'] as const;
 
-export function readRoutes({ registry, passTokenOn }: FaceOptions): Route[] {
+/** @param closing ends what is held: it is answered with what there is */
+export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: AbortSignal): Route[] {
   const callOf = (request: FastifyRequest): ReadOptions => ({
     ...callOptions(request, passTokenOn),
     consistency: parseConsistency(queryOf(request).consistency),
   });
-  const instancesOf = async (request: FastifyRequest) => {
+  /** As `callOf`, held until a change when the query says so, and no longer than the client stays. */
+  const heldCallOf = (request: FastifyRequest, reply: FastifyReply): ReadOptions => {
+    const hold = parseHold(queryOf(request));
+    if (!hold) return callOf(request);
+    return { ...callOf(request), hold: { ...hold, signal: endSignal(reply, closing) } };
+  };
+  const instancesOf = async (request: FastifyRequest, reply: FastifyReply) => {
     const name = parseName(pathParameter(request, 'name'));
-    const filter = parseInstanceFilter(queryOf(request), consistencyParameter);
-    return { name, filter, answer: await registry.getInstances(name, filter, callOf(request)) };
+    const filter = parseInstanceFilter(queryOf(request), readParameters);
+    return { name, filter, answer: await registry.getInstances(name, filter, heldCallOf(request, reply)) };
   };
   const row = (path: string, handle: Route['handle']): Route => ({
     method: 'GET',
     path,
     alsoBare: true,
     admission: 'other',
+    isHeld: (request) => queryOf(request).index !== undefined,
     handle,
   });
 
   return [
     row('/services', async (request, reply) => {
-      const query = parseListQuery(queryOf(request), consistencyParameter);
-      const answer = await registry.list(query, callOf(request));
-      const { instances, total } = answer.value;
+      const query = parseListQuery(queryOf(request), readParameters);
+      const answer = await registry.list(query, heldCallOf(request, reply));
+      const { instances, total, next } = answer.value;
       reply.header('x-total-count', total);
-      const nextOffset = query.offset + instances.length;
-      if (instances.length > 0 && nextOffset < total) {
-        reply.header('link', `<${nextPage(request, query.limit, nextOffset)}>; rel="next"`);
+      if (next !== null) {
+        const page = query.after ? { cursor: next } : { offset: String(query.offset + instances.length) };
+        reply.header('x-manifest-cursor', next);
+        reply.header('link', `<${nextPage(request, { limit: String(query.limit), ...page })}>; rel="next"`);
       }
       return show(request, reply, answer, ['list', conditions(query)], instances);
     }),
     row('/services/:name', async (request, reply) => {
-      const { name, filter, answer } = await instancesOf(request);
+      const { name, filter, answer } = await instancesOf(request, reply);
       const [first, ...others] = answer.value;
       if (!first) throw notListed(reply, answer, `No instance of service '${name}' is listed${narrowed(filter)}.`);
       const body = others.length === 0 ? first : answer.value;
       return show(request, reply, answer, ['service', name, conditions(filter)], body);
     }),
     row('/services/:name/instances', async (request, reply) => {
-      const { name, filter, answer } = await instancesOf(request);
+      const { name, filter, answer } = await instancesOf(request, reply);
       return show(request, reply, answer, ['instances', name, conditions(filter)], answer.value);
     }),
     row('/services/:name/:id', async (request, reply) => {
@@ -111,10 +123,9 @@ function conditions(query: ListQuery): [string, unknown][] {
     .sort(([a], [b]) => (a < b ? -1 : 1));
 }
 
-function nextPage(request: FastifyRequest, limit: number, offset: number): string {
+function nextPage(request: FastifyRequest, page: Readonly<Record<string, string>>): string {
   const [path = ''] = request.url.split('?', 1);
   const parameters = new URLSearchParams(request.url.slice(path.length + 1));
-  parameters.set('limit', String(limit));
-  parameters.set('offset', String(offset));
+  for (const [name, value] of Object.entries(page)) parameters.set(name, value);
   return `${path}?${parameters}`;
 }

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { FastifyRequest } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RegistryError } from '../../registry/errors.ts';
 import type { CallOptions } from '../../registry/service.ts';
 import { bearerToken } from '../auth.ts';
@@ -82,4 +82,17 @@ export function targetOf(request: FastifyRequest): Record<string, unknown> {
     });
   }
   return { ...body, ...target };
+}
+
+/** Aborted when the client is gone or has its answer, and when `closing` is. */
+export function endSignal(reply: FastifyReply, closing: AbortSignal): AbortSignal {
+  const end = new AbortController();
+  const abort = () => {
+    closing.removeEventListener('abort', abort);
+    end.abort();
+  };
+  closing.addEventListener('abort', abort);
+  reply.raw.once('close', abort);
+  if (closing.aborted) abort();
+  return end.signal;
 }

@@ -10,6 +10,8 @@ export interface Route {
   readonly alsoBare: boolean;
   /** `null`: answered even when there are too many requests. */
   readonly admission: RequestKind | null;
+  /** Requests that wait for long and have a limit of their own: they take no place among those that are under way. */
+  isHeld?(request: FastifyRequest): boolean;
   readonly bodyBytes?: number;
   handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
 }

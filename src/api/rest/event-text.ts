@@ -1,0 +1,39 @@
+import type { ChangeEvent, WatchEvent } from '../../registry/records.ts';
+
+/** Tells a browser's EventSource how soon to come back, in milliseconds. */
+export const retryText = 'retry: 1000\n\n';
+
+/** Keeps the line open; clients ignore it. */
+export const commentText = ': keep-alive\n\n';
+
+/** A change is the same object for everybody who watches it, so its text is made once. */
+const textOf = new WeakMap<ChangeEvent, string>();
+
+/**
+ * An event as Server-Sent Events write it (HTML Standard, 9.2). What has an id may be resumed after; a record of the
+ * present state has none, so that a state that was cut short is asked for again as a whole.
+ */
+export function eventText(event: WatchEvent): string {
+  switch (event.type) {
+    case 'current':
+      return `event: current\ndata: ${JSON.stringify(event.record)}\n\n`;
+    case 'compacted':
+      return `event: compacted\ndata: {"revision":${event.revision}}\n\n`;
+    case 'synced':
+    case 'progress':
+      return `id: ${event.revision}\nevent: ${event.type}\ndata: {"revision":${event.revision}}\n\n`;
+    default: {
+      let text = textOf.get(event);
+      if (text === undefined) {
+        text = `id: ${event.revision}\nevent: ${event.type}\ndata: ${JSON.stringify(event.record)}\n\n`;
+        textOf.set(event, text);
+      }
+      return text;
+    }
+  }
+}
+
+/** The last event of a watch that does not end by its client's will; its data is an error as every answer shows it. */
+export function closedText(error: unknown): string {
+  return `event: closed\ndata: ${JSON.stringify(error)}\n\n`;
+}
