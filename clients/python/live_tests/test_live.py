@@ -18,6 +18,7 @@ from chora_manifest_client import (
     ServiceGoneError,
     ServiceNotFoundError,
     ValidationError,
+    WaitProgress,
 )
 
 
@@ -127,7 +128,7 @@ class Live(unittest.TestCase):
         found = [each["id"] for each in self.reader.list_services(name="live-crowd")]
         self.assertEqual(found, sorted(ids))
 
-    def test_a_registered_block_outlives_its_lease_and_is_registered_again_where_it_was_removed(self) -> None:
+    def test_a_registered_instance_that_was_removed_is_listed_again_until_its_block_ends(self) -> None:
         ttl = {"heartbeat_interval": 1, "unhealthy_after": 2, "remove_after": 3}
         again = threading.Event()
         with self.writer.registered(
@@ -143,11 +144,11 @@ class Live(unittest.TestCase):
         with self.assertRaises(DependenciesNotReadyError) as caught:
             self.reader.resolve(["manifest", "live-late", "live-never"])
         self.assertEqual(caught.exception.missing, ["live-late", "live-never"])
-        found = self.reader.wait_for(
-            ["live-late"],
-            timeout=20,
-            on_progress=lambda _: self.writer.register("live-late", "1.0.0", {"CLI": "x"}, instance_id="l") and None,
-        )
+
+        def start_it(_: WaitProgress) -> None:
+            self.writer.register("live-late", "1.0.0", {"CLI": "x"}, instance_id="l")
+
+        found = self.reader.wait_for(["live-late"], timeout=20, on_progress=start_it)
         self.assertEqual(found["live-late"]["id"], "l")
 
     def test_a_cache_believes_a_registry_that_lists_an_instance_no_more(self) -> None:
