@@ -89,7 +89,7 @@ export class Persistence {
     }
     const next = { message, stateVersion: this.#stateVersion, logIndex };
     // While a disk hangs, a leader asks again and again. One answer is enough, and the queue stays short.
-    const repeated = this.#withheld.findIndex((withheld) => says(next, withheld));
+    const repeated = this.#withheld.findIndex((withheld) => supersedes(next, withheld));
     if (repeated !== -1) this.#withheld.splice(repeated, 1);
     this.#withheld.push(next);
   }
@@ -168,7 +168,7 @@ export class Persistence {
 }
 
 /** Whether `next`, said instead of `previous`, leaves nothing unsaid. */
-function says(next: WithheldMessage, previous: WithheldMessage): boolean {
+function supersedes(next: WithheldMessage, previous: WithheldMessage): boolean {
   const [old, message] = [previous.message, next.message];
   if (old.type !== message.type || old.to !== message.to || old.term !== message.term) return false;
   if (previous.logIndex !== next.logIndex || previous.stateVersion !== next.stateVersion) return false;

@@ -62,6 +62,12 @@ describe('the report of a run', () => {
   });
 });
 
+test('a report with very many violations shows some, and how many there are', () => {
+  const violations = Array.from({ length: 300 }, (_, i) => `violation ${i}`);
+  const text = describeRun({ ...report, violations });
+  expect(text).toContain('! violation 19\n  and 280 more');
+});
+
 describe('the longest time without an acknowledged write', () => {
   test('counts from the beginning of the fault to the end of its healing', () => {
     expect(longestGap([110, 150, 190], 100, 200)).toBe(40);

@@ -1,6 +1,9 @@
 import type { RunReport } from './run.ts';
 import type { StepReport } from './step.ts';
 
+/** One fault in the product is often seen by every read that follows. */
+const violationsShown = 20;
+
 interface Row {
   readonly fault: string;
   readonly times: number;
@@ -34,6 +37,7 @@ export function describeRun(report: RunReport): string {
     milliseconds(row.worstGapMs),
     milliseconds(row.worstRecoveryMs),
   ]);
+  const others = report.violations.length - violationsShown;
   const lines = [
     ...table([['fault', 'times', 'longest without a write', 'longest until all served'], ...rows]),
     ...report.skipped.map(({ fault, reason }) => `skipped ${fault}: ${reason}`),
@@ -47,7 +51,8 @@ export function describeRun(report: RunReport): string {
       `states ${report.stateHash === null ? 'differ' : `equal, ${report.stateHash.slice(0, 12)}`}`,
     `verdict     ${report.verdict}: seed ${report.seed}, ${report.members} members, ${report.steps.length} steps in ` +
       `${Math.round(report.durationMs / 1_000)} s`,
-    ...report.violations.map((violation) => `  ! ${violation}`),
+    ...report.violations.slice(0, violationsShown).map((violation) => `  ! ${violation}`),
+    ...(others > 0 ? [`  and ${others} more`] : []),
     ...(report.keptIn === null ? [] : [`history and logs are in ${report.keptIn}`]),
   ];
   return `${lines.join('\n')}\n`;

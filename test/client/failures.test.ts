@@ -9,6 +9,9 @@ const target = { name: 'billing', id: 'billing-1' } as const;
 const { id: _, ...withoutId } = validRegistration;
 
 const noLeader = new RegistryError('service_unavailable', 'There is no leader.', { retryAfterSeconds: 2 });
+/** Closed connections are given up by grpc-js itself after about ten seconds, and with them the calls on them. */
+const beforeTheLibraryMs = 7_000;
+
 /** Longer than a test may take: what waits for it fails. */
 const farAwayMs = 120_000;
 
@@ -184,18 +187,22 @@ describe('a call with a signal', () => {
 });
 
 describe('a client that is closed', () => {
-  test('ends the calls under way: a read as unanswered, a write as of unknown outcome', async () => {
-    const there = await member();
-    there.hold();
-    const client = clientOf([there], { timeoutMs: farAwayMs });
-    const failed = [failureOf(client.list({})), failureOf(client.register(validRegistration))];
-    await there.fake.held(2);
-    client.close();
-    expect(await Promise.all(failed)).toMatchObject([
-      { code: 'service_unavailable', message: 'This client is closed.' },
-      { code: 'outcome_unknown' },
-    ]);
-  });
+  test(
+    'ends the calls under way: a read as unanswered, a write as of unknown outcome',
+    async () => {
+      const there = await member();
+      there.hold();
+      const client = clientOf([there], { timeoutMs: farAwayMs });
+      const failed = [failureOf(client.list({})), failureOf(client.register(validRegistration))];
+      await there.fake.held(2);
+      client.close();
+      expect(await Promise.all(failed)).toMatchObject([
+        { code: 'service_unavailable', message: 'This client is closed.' },
+        { code: 'outcome_unknown' },
+      ]);
+    },
+    beforeTheLibraryMs,
+  );
 
   test('takes no others, and may be closed again', async () => {
     const there = await member();

@@ -2,6 +2,7 @@
 
 import asyncio
 import re
+import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +11,8 @@ from typing import Any, Dict, List, Optional, Tuple
 import live
 
 from chora_manifest_client import (
+    CachedRegistry,
+    DependenciesNotReadyError,
     LeaseMismatchError,
     ManifestClient,
     ServiceGoneError,
@@ -123,6 +126,46 @@ class Live(unittest.TestCase):
             )
         found = [each["id"] for each in self.reader.list_services(name="live-crowd")]
         self.assertEqual(found, sorted(ids))
+
+    def test_a_registered_block_outlives_its_lease_and_is_registered_again_where_it_was_removed(self) -> None:
+        ttl = {"heartbeat_interval": 1, "unhealthy_after": 2, "remove_after": 3}
+        again = threading.Event()
+        with self.writer.registered(
+            "live-block", "1.0.0", {"CLI": "x"}, ttl=ttl, on_reregistered=lambda _: again.set()
+        ) as instance:
+            self.assertEqual(instance.manager.interval_seconds, 1.0)
+            self.reader.deregister("live-block", instance.id)
+            self.assertTrue(again.wait(20))
+            self.assertEqual(self.reader.wait_for(["live-block", "manifest"])["live-block"]["id"], instance.id)
+        self.assertEqual(self.reader.get_instances("live-block"), [])
+
+    def test_dependencies_are_named_together_and_waited_for(self) -> None:
+        with self.assertRaises(DependenciesNotReadyError) as caught:
+            self.reader.resolve(["manifest", "live-late", "live-never"])
+        self.assertEqual(caught.exception.missing, ["live-late", "live-never"])
+        found = self.reader.wait_for(
+            ["live-late"],
+            timeout=20,
+            on_progress=lambda _: self.writer.register("live-late", "1.0.0", {"CLI": "x"}, instance_id="l") and None,
+        )
+        self.assertEqual(found["live-late"]["id"], "l")
+
+    def test_a_cache_believes_a_registry_that_lists_an_instance_no_more(self) -> None:
+        cache = CachedRegistry(self.reader, cache_ttl=0.001)
+        instance_id = self.writer.register("live-cache", "1.0.0", {"CLI": "x"})
+        self.assertEqual(cache.get_service("live-cache")["id"], instance_id)
+        self.writer.deregister("live-cache", instance_id)
+        time.sleep(0.002)  # the lifetime of what the cache knows
+        self.assertEqual(cache.get_instances("live-cache"), [])
+
+    def test_an_asynchronous_block_is_listed_while_it_runs(self) -> None:
+        async def main() -> None:
+            async with ManifestClient(live.urls(), timeout=20) as client:
+                async with client.registered_async("live-ablock", "1.0.0", {"CLI": "x"}) as instance:
+                    self.assertEqual((await client.resolve_async(["live-ablock"]))["live-ablock"]["id"], instance.id)
+                self.assertEqual(await client.get_instances_async("live-ablock"), [])
+
+        asyncio.run(main())
 
     def test_the_registry_lists_itself_and_is_healthy(self) -> None:
         self.assertIn(":", self.reader.get_service("manifest")["interfaces"]["REST"])

@@ -5,11 +5,11 @@ import os
 import threading
 import time
 import unittest
-import warnings
 from typing import Any, Awaitable, Callable, List, Optional
 
 import support  # noqa: F401
 from support.fake_registry import FakeRegistry
+from support.forking import in_forked_child
 from support.scripted_server import Behaviour, Received, Respond, StaySilent, refuse
 
 from chora_manifest_client import (
@@ -239,28 +239,6 @@ class Threaded(Base):
         beats = manager.heartbeats
         self.assertEqual(in_forked_child(take_over), 0)
         self.assertEqual(self.registry.listed, {})
-
-
-def in_forked_child(run: Callable[[], None]) -> int:
-    """The child's exit status: 0 where ``run`` returned."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)
-        child = os.fork()
-    if child == 0:
-        try:
-            run()
-            os._exit(0)
-        except BaseException:
-            os._exit(1)
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        done, status = os.waitpid(child, os.WNOHANG)
-        if done:
-            return status
-        time.sleep(0.01)
-    os.kill(child, 9)
-    os.waitpid(child, 0)
-    return -1
 
 
 class Asynchronous(Base):

@@ -296,9 +296,13 @@ with client.registered("s", "1.0.0", {"CLI": "s"}, handle_signals=True) as insta
     if os.fork() == 0:
         sys.exit(0)
     os.wait()
+    reading, writing = os.pipe()
     child = os.fork()
     if child == 0:
+        os.write(writing, b"x")  # Python forgets signals that come before this
         time.sleep(30)
+        os._exit(1)
+    os.read(reading, 1)
     os.kill(child, signal.SIGTERM)
     _, status = os.waitpid(child, 0)
     assert os.WTERMSIG(status) == signal.SIGTERM, status

@@ -1,0 +1,142 @@
+import type { ClientNetwork } from './calls.ts';
+import type { Machine } from './cluster.ts';
+import type { Ledger, Target } from './ledger.ts';
+import type { SimulatedRandom } from './random.ts';
+import type { Scenario } from './scenario.ts';
+import type { SimulatedWorld } from './world.ts';
+
+const sharedNames = ['alpha', 'beta'];
+
+/** Clients of every kind, each with its own intentions, until they are told to end. */
+export class Clients {
+  readonly #world: SimulatedWorld;
+  readonly #network: ClientNetwork;
+  readonly #ledger: Ledger;
+  readonly #random: SimulatedRandom;
+  readonly #scenario: Scenario;
+  readonly targets: Target[] = [];
+  #ended = false;
+  #markers = 0;
+
+  constructor(
+    world: SimulatedWorld,
+    network: ClientNetwork,
+    ledger: Ledger,
+    random: SimulatedRandom,
+    scenario: Scenario,
+  ) {
+    this.#world = world;
+    this.#network = network;
+    this.#ledger = ledger;
+    this.#random = random;
+    this.#scenario = scenario;
+  }
+
+  begin(): void {
+    const { services, rivals, readers } = this.#scenario;
+    for (let number = 0; number < services; number++) {
+      const target = { name: this.#random.pick(sharedNames), id: `own-${number}` };
+      this.targets.push(target);
+      void this.#service(target);
+    }
+    const contested = sharedNames.map((name) => ({ name, id: 'contested' }));
+    this.targets.push(...contested);
+    for (let number = 0; number < rivals; number++) void this.#rival(contested);
+    for (let number = 0; number < readers; number++) void this.#reader();
+  }
+
+  end(): void {
+    this.#ended = true;
+  }
+
+  #pause(meanMs: number): Promise<void> {
+    return new Promise((resolve) => this.#world.after(this.#random.around(meanMs), resolve));
+  }
+
+  // Single calls
+
+  async register(target: Target, machine: Machine = this.#network.anyMachine()): Promise<boolean> {
+    const marker = `call-${++this.#markers}`;
+    const calledAtMs = this.#world.nowMs;
+    const registration = {
+      ...target,
+      version: '1.0.0',
+      interfaces: { REST: 'http://10.0.0.1:9000' },
+      metadata: { description: marker },
+    };
+    const outcome = await this.#network.call(machine, (registry) => registry.register(registration));
+    this.#ledger.registered(target, marker, calledAtMs, outcome);
+    return outcome.type === 'answer';
+  }
+
+  async #heartbeat(target: Target): Promise<'renewed' | 'lost' | 'unknown'> {
+    const calledAtMs = this.#world.nowMs;
+    const outcome = await this.#network.call(this.#network.anyMachine(), (registry) => registry.heartbeat(target));
+    this.#ledger.renewed(target, calledAtMs, outcome);
+    if (outcome.type === 'answer') return 'renewed';
+    return outcome.type === 'error' && !outcome.error.retryable ? 'lost' : 'unknown';
+  }
+
+  async #deregister(target: Target): Promise<'gone' | 'unknown'> {
+    const calledAtMs = this.#world.nowMs;
+    const outcome = await this.#network.call(this.#network.anyMachine(), (registry) => registry.deregister(target));
+    this.#ledger.deregistered(target, calledAtMs, outcome);
+    return outcome.type === 'answer' || (outcome.type === 'error' && !outcome.error.retryable) ? 'gone' : 'unknown';
+  }
+
+  async read(name: string | null, stale: boolean, machine: Machine = this.#network.anyMachine()): Promise<boolean> {
+    const { floor } = this.#ledger;
+    const consistency = stale ? ('stale' as const) : ('linearizable' as const);
+    const outcome = await this.#network.call(machine, async (registry) => {
+      if (name !== null) return registry.getInstances(name, {}, { consistency });
+      const answer = await registry.list({ limit: 1_000 }, { consistency });
+      return { ...answer, value: answer.value.instances };
+    });
+    this.#ledger.read(name, floor, outcome, stale);
+    return outcome.type === 'answer';
+  }
+
+  // Kinds of clients
+
+  /** Registers, reports regularly, and leaves after a while, with as many tries as it takes. */
+  async #service(target: Target): Promise<void> {
+    const { ttlPolicy } = this.#scenario.settings;
+    while (!this.#ended) {
+      if (!(await this.register(target))) {
+        await this.#pause(50);
+        continue;
+      }
+      for (let reports = 5 + this.#random.integer(30); reports > 0 && !this.#ended; reports--) {
+        await this.#pause(ttlPolicy.heartbeatIntervalSeconds * 1_000);
+        // Now and then it is busy with something else for longer than its lease.
+        if (this.#random.chance(0.03)) await this.#pause(ttlPolicy.removeAfterSeconds * 1_000);
+        if ((await this.#heartbeat(target)) === 'lost') break;
+      }
+      if (this.#random.chance(0.5)) {
+        while (!this.#ended && (await this.#deregister(target)) === 'unknown') await this.#pause(50);
+        await this.#pause(300);
+      }
+    }
+  }
+
+  /** Does anything to keys that others use too. */
+  async #rival(targets: readonly Target[]): Promise<void> {
+    while (!this.#ended) {
+      await this.#pause(this.#scenario.thinkMs);
+      const target = this.#random.pick(targets);
+      const kind = this.#random.pick(['register', 'heartbeat', 'deregister', 'read'] as const);
+      if (kind === 'register') await this.register(target);
+      if (kind === 'heartbeat') await this.#heartbeat(target);
+      if (kind === 'deregister') await this.#deregister(target);
+      if (kind === 'read') await this.read(target.name, false);
+    }
+  }
+
+  async #reader(): Promise<void> {
+    while (!this.#ended) {
+      await this.#pause(this.#scenario.thinkMs);
+      const name = this.#random.chance(0.3) ? null : this.#random.pick(sharedNames);
+      await this.read(name, this.#random.chance(0.4));
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import type { Entry } from '../../src/raft/types.ts';
+import { decodeCommand } from '../../src/registry/commands.ts';
+import type { ApplyOutcome, Command, RegistryEvent } from '../../src/registry/machine.ts';
+import { RegistryState } from '../../src/registry/registry-state.ts';
+import type { RegistryCapture } from '../../src/registry/snapshot.ts';
+
+/** One instance, as far as a reader can see it change. */
+export interface VisibleInstance {
+  readonly id: string;
+  readonly leaseId: number;
+  readonly status: string;
+  readonly revision: number;
+}
+
+/** A service's instances from `revision` on. */
+interface ServiceVersion {
+  readonly revision: number;
+  readonly instances: ReadonlyMap<string, VisibleInstance>;
+}
+
+/** What became of one key, and when a member first applied it. */
+export interface KeyChange {
+  readonly atMs: number;
+  readonly index: number;
+  readonly type: RegistryEvent['type'];
+  readonly revision: number;
+  readonly leaseId: number;
+  /** Whether the key is listed afterwards. */
+  readonly listed: boolean;
+  /** The registration's description: names the client's call. */
+  readonly marker: string;
+}
+
+export interface Renewal {
+  readonly atMs: number;
+  readonly index: number;
+  readonly proposedAtMs: number;
+}
+
+export interface JournalEntry {
+  readonly index: number;
+  readonly atMs: number;
+  readonly proposedAtMs: number;
+  readonly command: Command;
+  readonly stamp: { readonly wallMs: number; readonly leaseMs: number };
+  readonly outcome: ApplyOutcome;
+  readonly revision: number;
+}
+
+export const keyOf = (name: string, id: string) => `${name}/${id}`;
+
+/** How many entries lie between two kept captures of the state. */
+const captureEvery = 64;
+
+/**
+ * What the committed log means: applied once, in order, to a state of its own, with all of its history at hand. This is
+ * what members and clients are held against.
+ */
+export class Journal {
+  readonly state = new RegistryState();
+  readonly #entries: Entry[] = [];
+  /** `#captures[i]` is the state after `i * captureEvery` entries. */
+  readonly #captures: RegistryCapture[] = [];
+  readonly #services = new Map<string, ServiceVersion[]>();
+  readonly #changes = new Map<string, KeyChange[]>();
+  readonly #renewals = new Map<number, Renewal[]>();
+  /** When the revision reached a value. */
+  readonly #revisions: { readonly atMs: number; readonly revision: number }[] = [{ atMs: 0, revision: 0 }];
+
+  apply(entry: Entry, proposedAtMs: number, atMs: number): JournalEntry {
+    if (this.#entries.length % captureEvery === 0) this.#captures.push(this.state.capture());
+    this.#entries.push(entry);
+    const { command, stamp } = decodeCommand(entry.data);
+    const outcome = this.state.apply(entry.index, entry.data);
+    for (const event of outcome.events) this.#record(event, entry.index, atMs);
+    if (command.type === 'heartbeats' && outcome.result.type === 'heartbeats') {
+      const { leases } = outcome.result;
+      command.leaseIds.forEach((leaseId, position) => {
+        if (leases[position]) append(this.#renewals, leaseId, { atMs, index: entry.index, proposedAtMs });
+      });
+    }
+    const { revision } = this.state;
+    if (revision !== this.#revisions.at(-1)?.revision) this.#revisions.push({ atMs, revision });
+    return { index: entry.index, atMs, proposedAtMs, command, stamp, outcome, revision };
+  }
+
+  #record({ type, instance, revision }: RegistryEvent, index: number, atMs: number): void {
+    const { name, id, metadata } = instance.registration;
+    const listed = type !== 'deregistered' && type !== 'expired';
+    const { leaseId, status } = instance;
+    const marker = metadata.description ?? '';
+    append(this.#changes, keyOf(name, id), { atMs, index, type, revision, leaseId, listed, marker });
+    const instances = new Map(this.#services.get(name)?.at(-1)?.instances);
+    if (listed) instances.set(id, { id, leaseId, status, revision });
+    else instances.delete(id);
+    append(this.#services, name, { revision, instances });
+  }
+
+  /** Every service's name that was ever listed. */
+  get services(): string[] {
+    return [...this.#services.keys()].sort();
+  }
+
+  /** A service's instances at a revision. */
+  instancesAt(name: string, revision: number): ReadonlyMap<string, VisibleInstance> {
+    const versions = this.#services.get(name) ?? [];
+    let found: ReadonlyMap<string, VisibleInstance> = new Map();
+    for (const version of versions) {
+      if (version.revision > revision) break;
+      found = version.instances;
+    }
+    return found;
+  }
+
+  changesOf(name: string, id: string): readonly KeyChange[] {
+    return this.#changes.get(keyOf(name, id)) ?? [];
+  }
+
+  renewalsOf(leaseId: number): readonly Renewal[] {
+    return this.#renewals.get(leaseId) ?? [];
+  }
+
+  /** Greatest revision that any member had applied at `atMs`. */
+  revisionAt(atMs: number): number {
+    let low = 0;
+    let high = this.#revisions.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >> 1;
+      if ((this.#revisions[middle]?.atMs ?? 0) <= atMs) low = middle;
+      else high = middle - 1;
+    }
+    return this.#revisions[low]?.revision ?? 0;
+  }
+
+  /** Hash of the state right after the entry at `index`, computed anew. */
+  hashAt(index: number): string {
+    const captured = Math.floor(index / captureEvery);
+    const capture = this.#captures[captured] ?? this.#captures.at(-1);
+    const state = capture ? RegistryState.restore(capture) : new RegistryState();
+    for (const entry of this.#entries.slice(state.appliedIndex, index)) state.apply(entry.index, entry.data);
+    return state.hash();
+  }
+}
+
+function append<K, V>(map: Map<K, V[]>, key: K, value: V): void {
+  const values = map.get(key);
+  if (values) values.push(value);
+  else map.set(key, [value]);
+}

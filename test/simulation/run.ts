@@ -1,0 +1,228 @@
+import { ClientNetwork } from './calls.ts';
+import { Clients } from './clients.ts';
+import { type Machine, SimulatedCluster } from './cluster.ts';
+import { Faults } from './faults.ts';
+import { Ledger } from './ledger.ts';
+import { SimulatedRandom } from './random.ts';
+import { type FaultKind, type Overrides, type Scenario, scenarioOf } from './scenario.ts';
+import { SimulatedWorld, type TraceSink, type Violation } from './world.ts';
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violation: Violation | null;
+  readonly traceHash: string;
+  readonly virtualMs: number;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** Below these a run has shown nothing, and fails. */
+const leastTraffic = { acknowledgedWrites: 5, reads: 3, faults: 1 } as const;
+
+/** The phase with faults ends after this many events: one busy world must not cost as much as fifty others. */
+const mostEvents = 30_000;
+
+/** Time for a healed majority to elect a leader and to answer, beside what the scenario's own timeouts take. */
+const progressSlackMs = 10_000;
+
+/** One world from its beginning to its verdict. Equal seeds and overrides give equal results. */
+export async function simulate(
+  seed: number,
+  overrides: Overrides = {},
+  sink: TraceSink | null = null,
+): Promise<RunResult> {
+  return new Run(seed, scenarioOf(seed, overrides), sink).result();
+}
+
+class Run {
+  readonly #seed: number;
+  readonly #scenario: Scenario;
+  readonly #world: SimulatedWorld;
+  readonly #random: SimulatedRandom;
+  readonly #cluster: SimulatedCluster;
+  readonly #network: ClientNetwork;
+  readonly #ledger: Ledger;
+  readonly #clients: Clients;
+  readonly #faults: Faults;
+
+  constructor(seed: number, scenario: Scenario, sink: TraceSink | null) {
+    this.#seed = seed;
+    this.#scenario = scenario;
+    const random = new SimulatedRandom(`world ${seed}`);
+    this.#random = random.fork('run');
+    this.#world = new SimulatedWorld(sink);
+    this.#cluster = new SimulatedCluster(this.#world, random, scenario);
+    this.#ledger = new Ledger(this.#world, this.#cluster.journal, scenario.minRate);
+    this.#network = new ClientNetwork(this.#world, this.#cluster, random.fork('calls'), {
+      timeoutMs: scenario.callTimeoutMs,
+      lostAnswers: scenario.lostAnswers,
+    });
+    this.#clients = new Clients(this.#world, this.#network, this.#ledger, random.fork('clients'), scenario);
+    this.#faults = new Faults(this.#world, this.#cluster, random.fork('faults'), scenario);
+  }
+
+  async result(): Promise<RunResult> {
+    const { ids, faults, settings } = this.#scenario;
+    this.#world.trace(`seed ${this.#seed}: ${ids.length} members, faults: ${faults.join(', ')}`);
+    this.#world.remark(JSON.stringify({ ...this.#scenario, settings }));
+    for (const machine of this.#cluster.machines) this.#cluster.start(machine);
+    this.#clients.begin();
+    await this.#pass(4 * settings.electionTimeoutMs);
+    this.#faults.begin();
+    await this.#pass(this.#scenario.durationMs, () => this.#world.events >= mostEvents);
+    this.#faults.end();
+    await this.#healMajority();
+    await this.#healAll();
+    this.#checkTraffic();
+    return {
+      seed: this.#seed,
+      violation: this.#world.violation,
+      traceHash: this.#world.traceHash,
+      virtualMs: this.#world.nowMs,
+      counts: this.#counts(),
+    };
+  }
+
+  #pass(forMs: number, isDone?: () => boolean): Promise<void> {
+    return this.#world.runUntil(this.#world.nowMs + forMs, () => this.#cluster.afterEvent(), isDone);
+  }
+
+  /** A majority that can talk must serve again within a bound, whatever the others do. */
+  async #healMajority(): Promise<void> {
+    if (this.#world.violation) return;
+    const machines = this.#random.shuffled(this.#cluster.machines);
+    const majority = machines.slice(0, this.#cluster.quorum);
+    const outsiders = machines.slice(this.#cluster.quorum);
+    this.#world.trace(`a majority heals: ${majority.map(({ id }) => id).join(' ')}`);
+    this.#network.isCalm = true;
+    this.#faults.heal(majority);
+    this.#faults.strand(outsiders, majority);
+    await this.#expectProgress('majority-progress', majority);
+  }
+
+  async #healAll(): Promise<void> {
+    if (this.#world.violation) return;
+    this.#world.trace('everything heals');
+    this.#faults.heal(this.#cluster.machines);
+    await this.#expectProgress('progress', this.#cluster.machines);
+    this.#clients.end();
+    await this.#expectEmpty();
+    await this.#expectEqual();
+    this.#ledger.checkCertainFailures(this.#clients.targets);
+  }
+
+  get #progressMs(): number {
+    const { electionTimeoutMs, requestTimeoutMs, leaderWaitMs } = this.#scenario.settings;
+    const { callTimeoutMs, minRate } = this.#scenario;
+    // A leader whose disk hangs steps down after eight election timeouts; a member's restart takes a moment.
+    return (20 * electionTimeoutMs + requestTimeoutMs + leaderWaitMs) / minRate + 2 * callTimeoutMs + progressSlackMs;
+  }
+
+  /** Each of these members must take a write and answer a read. */
+  async #expectProgress(check: string, machines: readonly Machine[]): Promise<void> {
+    const waiting = new Set(machines.map(({ id }) => id));
+    const boundMs = this.#progressMs;
+    for (const machine of machines) {
+      this.#insist(machine).then(() => waiting.delete(machine.id));
+    }
+    await this.#pass(boundMs, () => waiting.size === 0);
+    if (waiting.size > 0 && !this.#world.violation) {
+      this.#world.violate(
+        check,
+        `${[...waiting].join(' and ')} did not serve within ${Math.round(boundMs)} ms: ${this.#describeMembers()}`,
+      );
+    }
+  }
+
+  async #insist(machine: Machine): Promise<void> {
+    const target = { name: 'probe', id: `probe-${machine.id}` };
+    while (!(await this.#clients.register(target, machine))) await this.#wait(100);
+    while (!(await this.#clients.read('probe', false, machine))) await this.#wait(100);
+    this.#world.trace(`${machine.id} serves`);
+  }
+
+  #wait(forMs: number): Promise<void> {
+    return new Promise((resolve) => this.#world.after(forMs, resolve));
+  }
+
+  /** Nobody reports any more, so every lease runs out (trap 29). */
+  async #expectEmpty(): Promise<void> {
+    if (this.#world.violation) return;
+    const { ttlPolicy, requestTimeoutMs } = this.#scenario.settings;
+    const { callTimeoutMs, minRate } = this.#scenario;
+    // What is under way may still come; then a lease is judged up to a second late, twice, and its expiry is an entry.
+    const boundMs =
+      Math.max(requestTimeoutMs, callTimeoutMs) + 3_000 + (ttlPolicy.removeAfterSeconds * 1_000 + 5_000) / minRate;
+    const listed = () => this.#cluster.journal.state.counts().total;
+    await this.#pass(boundMs, () => listed() === 0 && this.#network.underWay === 0);
+    if (listed() > 0 && !this.#world.violation) {
+      this.#world.violate(
+        'expiry',
+        `${listed()} instances are listed ${Math.round(boundMs)} ms after the last client left`,
+      );
+    }
+  }
+
+  async #expectEqual(): Promise<void> {
+    if (this.#world.violation) return;
+    const isLevel = () => {
+      const applied = this.#cluster.machines.map(({ member }) => member?.status().appliedIndex ?? -1);
+      return applied.every((index) => index === this.#cluster.consensus.committedIndex);
+    };
+    await this.#pass(5_000, isLevel);
+    if (this.#world.violation) return;
+    if (!isLevel()) {
+      this.#world.violate('convergence', `the members do not become level: ${this.#describeMembers()}`);
+      return;
+    }
+    const states = await Promise.all(
+      this.#cluster.machines.map(({ member }) => member?.cluster.status({ stateHash: true })),
+    );
+    const hashes = new Set(states.map((status) => status?.state.hash));
+    hashes.add(this.#cluster.journal.state.hash());
+    if (hashes.size !== 1) this.#world.violate('state-hash', 'the members differ at the same index');
+  }
+
+  #checkTraffic(): void {
+    if (this.#world.violation) return;
+    const { acknowledgedWrites, counts } = this.#ledger;
+    const { total: faults } = this.#faults;
+    const isThin =
+      acknowledgedWrites < leastTraffic.acknowledgedWrites ||
+      counts.reads < leastTraffic.reads ||
+      faults < leastTraffic.faults;
+    if (isThin) {
+      this.#world.violate(
+        'too-thin',
+        `${acknowledgedWrites} acknowledged writes, ${counts.reads} reads, ${faults} faults`,
+      );
+    }
+  }
+
+  #describeMembers(): string {
+    return this.#cluster.machines
+      .map(({ id, member, process, wiped }) => {
+        const status = member?.status();
+        if (!status) return `${id} ${process ? 'starts' : 'is down'}${wiped ? ' (wiped)' : ''}`;
+        const { role, term, leaderId, commitIndex, appliedIndex, lastIndex } = status;
+        return `${id} ${role} of term ${term} under ${leaderId}, log ${lastIndex}, committed ${commitIndex}, applied ${appliedIndex}`;
+      })
+      .join('; ');
+  }
+
+  #counts(): Record<string, number> {
+    const { counts, consensus, registry, network } = this.#cluster;
+    const faults: Partial<Record<FaultKind, number>> = Object.fromEntries(this.#faults.counts);
+    return {
+      events: this.#world.events,
+      entries: consensus.committedIndex,
+      terms: consensus.terms,
+      ...counts,
+      coldStarts: registry.coldStarts,
+      expiries: registry.expiries,
+      messages: network.counts.sent,
+      ...this.#ledger.counts,
+      silences: this.#network.counts.silences,
+      ...Object.fromEntries(Object.entries(faults).map(([kind, count]) => [`fault ${kind}`, count])),
+    };
+  }
+}

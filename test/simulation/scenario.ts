@@ -1,0 +1,126 @@
+import type { MemberSettings } from '../../src/node/settings.ts';
+import type { NetworkSettings } from './network.ts';
+import { SimulatedRandom } from './random.ts';
+
+/** Everything that can be done to a cluster. */
+export const faultKinds = [
+  'loss',
+  'slow-links',
+  'duplicates',
+  'partition',
+  'one-way-cut',
+  'partial-partition',
+  'isolated-leader',
+  'flapping-link',
+  'crash',
+  'crash-in-a-step',
+  'crash-all',
+  'pause',
+  'pause-all',
+  'pause-behind-cut',
+  'stop',
+  'slow-disk',
+  'hanging-disk',
+  'failing-disk',
+  'full-disk',
+  'flipped-bit',
+  'emptied-directory',
+  'wall-clock-jump',
+] as const;
+
+export type FaultKind = (typeof faultKinds)[number];
+
+/** What a run leaves out of what its seed says: for shrinking, and for experiments. */
+export interface Overrides {
+  readonly without?: readonly FaultKind[];
+  readonly clients?: number;
+  /** Of the phase with faults. */
+  readonly durationMs?: number;
+  readonly duplicatesEverything?: boolean;
+}
+
+/** One seed's world: how many, how fast, how much goes wrong. */
+export interface Scenario {
+  readonly ids: readonly string[];
+  readonly settings: Omit<MemberSettings, 'nodeId' | 'initialVoters'>;
+  readonly network: NetworkSettings;
+  /** Speed of each machine's clock, in its milliseconds for one of the world's. */
+  readonly rates: Readonly<Record<string, number>>;
+  readonly maxRate: number;
+  readonly minRate: number;
+  /** Mean lateness of a timer. */
+  readonly latenessMs: number;
+  readonly faults: readonly FaultKind[];
+  /** Mean time between two faults. */
+  readonly faultEveryMs: number;
+  /** Mean length of a fault that lasts. */
+  readonly faultForMs: number;
+  readonly durationMs: number;
+  readonly services: number;
+  readonly rivals: number;
+  readonly readers: number;
+  /** Mean time that a client thinks between two calls. */
+  readonly thinkMs: number;
+  readonly callTimeoutMs: number;
+  readonly lostAnswers: number;
+}
+
+export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
+  const random = new SimulatedRandom(`scenario ${seed}`);
+  const count = random.pick([3, 3, 3, 3, 5, 5, 5, 7]);
+  const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].slice(0, count);
+  const tickMs = random.pick([10, 10, 25, 50]);
+  const electionTicks = random.pick([5, 8, 10]);
+  const electionTimeoutMs = tickMs * electionTicks;
+  const spread = random.pick([0, 0.002, 0.05, 0.3]);
+  const rates = Object.fromEntries(ids.map((id) => [id, 1 + random.between(-spread, spread)]));
+  // Each seed leaves some kinds of fault out, so that those that are left get further (swarm testing).
+  const share = random.between(0.15, 0.7);
+  const chosen = faultKinds.filter(() => random.chance(share));
+  const faults = chosen.length > 0 ? chosen : (['crash', 'partition'] as const);
+  const unhealthyAfterSeconds = random.pick([0.3, 0.8, 1.5]);
+  return {
+    ids,
+    settings: {
+      clusterId: 'simulated',
+      tickMs,
+      electionTimeoutMs,
+      raftHeartbeatMs: tickMs * 2,
+      snapshotEveryEntries: random.pick([5, 20, 20, 60, 1_000]),
+      snapshotEveryBytes: 1e9,
+      keepEntries: random.pick([0, 1, 5, 20]),
+      ttlPolicy: {
+        heartbeatIntervalSeconds: unhealthyAfterSeconds / 4,
+        unhealthyAfterSeconds,
+        removeAfterSeconds: unhealthyAfterSeconds * 2,
+        minimumSeconds: 0.01,
+        maximumSeconds: 86_400,
+      },
+      validateDependencies: false,
+      requestTimeoutMs: random.pick([1_000, 3_000, 5_000]),
+      leaderWaitMs: random.pick([300, 1_500, 3_000]),
+      maxPendingWrites: random.pick([3, 20, 1_000]),
+      version: '0.0.0',
+      restAddress: '',
+      grpcAddress: '',
+    },
+    network: {
+      reorders: random.chance(0.5),
+      duplicatesEverything: overrides.duplicatesEverything ?? false,
+    },
+    rates,
+    maxRate: 1 + spread,
+    minRate: 1 - spread,
+    latenessMs: random.pick([0.1, 1, tickMs / 4]),
+    faults: faults.filter((kind) => !overrides.without?.includes(kind)),
+    faultEveryMs: electionTimeoutMs * random.pick([0.3, 1, 3]),
+    faultForMs: electionTimeoutMs * random.pick([0.5, 2, 5]),
+    durationMs: overrides.durationMs ?? electionTimeoutMs * random.pick([20, 40, 80]),
+    services: Math.min(overrides.clients ?? 99, 1 + random.integer(4)),
+    rivals: Math.min(overrides.clients ?? 99, random.integer(4)),
+    readers: Math.min(overrides.clients ?? 99, 1 + random.integer(4)),
+    thinkMs: electionTimeoutMs * random.pick([0.05, 0.1, 0.3]),
+    callTimeoutMs: random.pick([500, 1_000, 4_000]),
+    lostAnswers: random.pick([0, 0, 0.02, 0.2]),
+  };
+}
