@@ -8,6 +8,11 @@ import {
   type StatusResponse,
 } from '../api/wire/cluster-messages.ts';
 import {
+  type DependenciesRequest,
+  type DependenciesResponse,
+  fromDependenciesResponse,
+} from '../api/wire/dependency-messages.ts';
+import {
   fromInstancesResponse,
   type GetServiceRequest,
   type HeartbeatsRequest,
@@ -27,6 +32,7 @@ import {
   type WatchEventMessage,
   type WatchRequest,
 } from '../api/wire/watch-messages.ts';
+import type { DependencyGraph } from '../registry/dependencies.ts';
 import { RegistryError } from '../registry/errors.ts';
 import type {
   DeregistrationResult,
@@ -69,6 +75,7 @@ const method = {
   deregister: methodOf<TargetMessage, DeregistrationResult>(registryServiceName, 'Deregister'),
   getService: methodOf<GetServiceRequest, InstancesResponse>(registryServiceName, 'GetService'),
   listServices: methodOf<ListServicesRequest, InstancesResponse>(registryServiceName, 'ListServices'),
+  dependencies: methodOf<DependenciesRequest, DependenciesResponse>(registryServiceName, 'GetDependencies'),
   watch: methodOf<WatchRequest, WatchEventMessage>(registryServiceName, 'Watch'),
   status: methodOf<StatusRequest, StatusResponse>(clusterServiceName, 'Status'),
   health: methodOf<object, HealthResponse>(clusterServiceName, 'Health'),
@@ -152,6 +159,11 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
   async list(query: ListQuery, options: ReadOptions & ClientCallOptions = {}): Promise<ReadAnswer<InstancePage>> {
     const request = toListServicesRequest(query, options);
     return fromInstancesResponse(await this.#read(method.listServices, request, options));
+  }
+
+  async dependencies(options: ReadOptions & ClientCallOptions = {}): Promise<ReadAnswer<DependencyGraph>> {
+    const request = options.consistency === undefined ? {} : { consistency: options.consistency };
+    return fromDependenciesResponse(await this.#call(method.dependencies, request, options, read));
   }
 
   /**

@@ -1,5 +1,14 @@
 /** The public entry of the package: a client of the registry over gRPC, and the shapes it speaks. */
 
+export type {
+  DependencyEdge,
+  DependencyGraph,
+  MissingService,
+  RelatedService,
+  ServiceHealth,
+  ServiceNode,
+} from '../registry/dependencies.ts';
+export { related } from '../registry/dependencies.ts';
 export { type ErrorCode, type ErrorFacts, RegistryError } from '../registry/errors.ts';
 export type {
   ChangeEvent,

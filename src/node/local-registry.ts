@@ -1,5 +1,6 @@
 import { encodeCommand } from '../registry/commands.ts';
 import { cursorAfter } from '../registry/cursor.ts';
+import { type DependencyGraph, dependencyGraph } from '../registry/dependencies.ts';
 import { type ErrorFacts, RegistryError } from '../registry/errors.ts';
 import type { ApplyOutcome, Command, CommandResult, Instance, RenewedLease } from '../registry/machine.ts';
 import { defaultLimit } from '../registry/queries.ts';
@@ -70,6 +71,8 @@ export class LocalRegistry implements RegistryService {
   readonly #heartbeats: HeartbeatGatherer;
   readonly #watching: Watching;
   readonly #bootId: string;
+  /** The last one that was asked for. */
+  #graph: { readonly revision: number; readonly graph: DependencyGraph } | null = null;
   #requests = 0;
 
   constructor(
@@ -239,6 +242,16 @@ export class LocalRegistry implements RegistryService {
       'service_not_found',
       `No instance '${id}' of service '${name}' is registered. Register it first.`,
     );
+  }
+
+  async dependencies(options: ReadOptions = {}): Promise<ReadAnswer<DependencyGraph>> {
+    const staleness = await this.#ready(options);
+    const { revision } = this.#host.state();
+    // It takes a look at every instance, and the same revision has the same graph.
+    if (this.#graph?.revision !== revision) {
+      this.#graph = { revision, graph: dependencyGraph(this.#host.state().instances()) };
+    }
+    return this.#answer(this.#graph.graph, staleness);
   }
 
   watch(query: WatchQuery, options: WatchOptions = {}): AsyncIterable<WatchEvent> {

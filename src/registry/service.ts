@@ -1,3 +1,4 @@
+import type { DependencyGraph } from './dependencies.ts';
 import type {
   DeregistrationResult,
   HeartbeatResult,
@@ -111,6 +112,8 @@ export interface RegistryService {
   ): Promise<ReadAnswer<readonly InstanceRecord[]>>;
   /** All services' instances, by name and id. */
   list(query: ListQuery, options?: ReadOptions): Promise<ReadAnswer<InstancePage>>;
+  /** Who depends on whom, of all services. */
+  dependencies(options?: ReadOptions): Promise<ReadAnswer<DependencyGraph>>;
   /**
    * Changes of the instances that match, in the order of their revisions, without a gap and without repeats. It begins
    * with `progress`, or with the state asked for, at a revision that is linearizable unless `stale` was asked for; it

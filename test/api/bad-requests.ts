@@ -116,10 +116,10 @@ function wrongPaths(): BadRequest[] {
     { ...none, title: 'a path with parameters in it', path: '/v1/services;tag=a' },
     { ...none, title: 'the server as a whole', method: 'OPTIONS', path: '*' },
     {
-      title: "a service's dependencies, which are not there yet",
-      path: '/v1/services/billing/dependencies',
+      title: 'the dependencies of a service that nobody is and nobody needs',
+      path: '/v1/services/nobody/dependencies',
       status: 404,
-      code: 'not_found',
+      code: 'service_not_found',
     },
     {
       title: 'a broken escape in the path',
@@ -217,6 +217,12 @@ function wrongParameters(): BadRequest[] {
     { ...wrong('name=x', 'name'), title: 'a prefix on one service', path: '/v1/services/billing?name=b' },
     { ...wrong('status=up', 'status'), title: 'a filter on one instance', path: `${instance}?status=up` },
     { ...wrong('hash=maybe', 'hash'), title: 'a hash that is neither true nor false', path: '/v1/cluster?hash=maybe' },
+    {
+      ...wrong('transitive=yes', 'transitive'),
+      title: 'a relation that is neither direct nor not',
+      path: '/v1/services/billing/dependencies?transitive=yes',
+    },
+    { ...wrong('tag=a', 'tag'), title: 'a filter on the graph', path: '/v1/dependencies?tag=a' },
     { ...wrong('x=1', 'x'), title: 'an unknown parameter of the cluster', path: '/v1/cluster?x=1' },
   ];
 }

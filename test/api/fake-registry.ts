@@ -1,4 +1,5 @@
 import { cursorAfter } from '../../src/registry/cursor.ts';
+import { type DependencyGraph, dependencyGraph } from '../../src/registry/dependencies.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
 import { matchesAs } from '../../src/registry/filters.ts';
 import type {
@@ -207,6 +208,12 @@ export class FakeRegistry implements RegistryService, ClusterService {
     const last = instances.at(-1);
     const next = last && rest.length > limit ? cursorAfter(last) : null;
     return this.#answer({ instances, total: found.length, next }, options);
+  }
+
+  async dependencies(options: ReadOptions = {}): Promise<ReadAnswer<DependencyGraph>> {
+    await this.#enter(options);
+    const listed = [...this.#instances.values()].map((record) => ({ registration: record, status: record.status }));
+    return this.#answer(dependencyGraph(listed), options);
   }
 
   /** Delivers `watched`, and then waits for the end. */

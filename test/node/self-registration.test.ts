@@ -34,6 +34,7 @@ class WatchedRegistry {
     deregister: (input) => this.#called('deregister', input),
     getInstances: () => this.#called('getInstances', null),
     list: () => this.#called('list', null),
+    dependencies: () => this.#called('dependencies', null),
     watch: () => {
       throw new Error('A member does not watch itself.');
     },

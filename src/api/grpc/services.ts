@@ -6,6 +6,7 @@ import { parseHold } from '../../registry/watch-queries.ts';
 import { parseHeartbeatBatch } from '../heartbeat-batch.ts';
 import { countHeartbeats } from '../heartbeat-counting.ts';
 import { type StatusRequest, toHealthResponse, toStatusResponse } from '../wire/cluster-messages.ts';
+import { type DependenciesRequest, toDependenciesResponse } from '../wire/dependency-messages.ts';
 import {
   fromFilter,
   fromHold,
@@ -63,6 +64,11 @@ export function registryImplementation(context: CallContext): UntypedServiceImpl
         return toInstancesResponse(await registry.list(query, readOptions(request, options, call)));
       },
       isHeld,
+    ),
+    GetDependencies: unary<DependenciesRequest, object>(context, read('GetDependencies'), async (request, options) =>
+      toDependenciesResponse(
+        await registry.dependencies({ ...options, consistency: parseConsistency(request.consistency) }),
+      ),
     ),
     Watch: watchStream(context),
   };

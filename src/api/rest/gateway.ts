@@ -10,6 +10,7 @@ import { RegistryError } from '../../registry/errors.ts';
 import { AdmissionGate, type RequestKind } from '../admission.ts';
 import { completeLimits, type FaceLimits, type FaceOptions } from '../face.ts';
 import { requestIdFrom, requestIdHeader } from '../request-id.ts';
+import { dependencyRoutes } from './dependencies.ts';
 import { answerBrokenRequest, answerConnect, sendError } from './error-answers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { OpenAnswers } from './open-answers.ts';
@@ -43,6 +44,7 @@ export function createRestGateway(options: FaceOptions): FastifyInstance {
   const routes = [
     ...writeRoutes(options, limits),
     ...readRoutes(options, closing.signal),
+    ...dependencyRoutes(options),
     watchRoute(options, closing.signal),
     ...operationRoutes(options),
   ];

@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RegistryError } from '../../registry/errors.ts';
 import { parseConsistency, parseInstanceFilter, parseListQuery } from '../../registry/queries.ts';
-import type { InstanceRecord } from '../../registry/records.ts';
 import type { InstanceFilter, ListQuery, ReadAnswer, ReadOptions } from '../../registry/service.ts';
 import { parseInstanceId, parseName } from '../../registry/validation.ts';
 import { holdParameters, parseHold } from '../../registry/watch-queries.ts';
@@ -13,9 +12,6 @@ import type { Route } from './route.ts';
 const consistencyParameter = ['consistency'] as const;
 
 const readParameters = [...consistencyParameter, ...holdParameters] as const;
-
-/** Paths of the contract that are not served yet: without these rows they would be taken for ids of instances. */
-const notYet = ['dependencies', 'dependents'] as const;
 
 /** @param closing ends what is held: it is answered with what there is */
 export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: AbortSignal): Route[] {
@@ -76,20 +72,16 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
       if (!instance) throw notListed(reply, answer, `No instance '${id}' of service '${name}' is listed.`);
       return show(request, reply, answer, ['instance', name, id], instance);
     }),
-    ...notYet.map((path) =>
-      row(`/services/:name/${path}`, async () => {
-        throw new RegistryError('not_found', `The ${path} of a service cannot be asked for yet.`);
-      }),
-    ),
   ];
 }
 
-function show(
+/** Sends an answer, or that the client's copy of it is still good. @param question what was asked, for the tag */
+export function show(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: ReadAnswer<unknown>,
   question: readonly unknown[],
-  body: InstanceRecord | readonly InstanceRecord[],
+  body: object,
 ): FastifyReply {
   const tag = entityTag(answer.revision, question);
   sayHowFresh(reply, answer);
@@ -105,7 +97,7 @@ function sayHowFresh(reply: FastifyReply, { revision, leader, staleness_ms }: Re
 }
 
 /** That there is nothing is an answer, too, and as fresh as any. */
-function notListed(reply: FastifyReply, answer: ReadAnswer<unknown>, message: string): RegistryError {
+export function notListed(reply: FastifyReply, answer: ReadAnswer<unknown>, message: string): RegistryError {
   sayHowFresh(reply, answer);
   return new RegistryError('service_not_found', message);
 }

@@ -1,0 +1,58 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { related } from '../../registry/dependencies.ts';
+import { RegistryError } from '../../registry/errors.ts';
+import { parseConsistency } from '../../registry/queries.ts';
+import { parseName } from '../../registry/validation.ts';
+import type { FaceOptions } from '../face.ts';
+import { notListed, show } from './reads.ts';
+import { callOptions, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
+import type { Route } from './route.ts';
+
+/** Who depends on whom: the whole graph, and a service's own relations with the health of each. */
+export function dependencyRoutes({ registry, passTokenOn }: FaceOptions): Route[] {
+  const graphFor = (request: FastifyRequest) =>
+    registry.dependencies({
+      ...callOptions(request, passTokenOn),
+      consistency: parseConsistency(queryOf(request).consistency),
+    });
+  const row = (path: string, alsoBare: boolean, handle: Route['handle']): Route => ({
+    method: 'GET',
+    path,
+    alsoBare,
+    admission: 'other',
+    handle,
+  });
+
+  const relations = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    direction: 'dependencies' | 'dependents',
+  ): Promise<FastifyReply> => {
+    const name = parseName(pathParameter(request, 'name'));
+    refuseOtherParameters(request, ['consistency', 'transitive']);
+    const transitive = isTransitive(queryOf(request).transitive);
+    const answer = await graphFor(request);
+    const found = related(answer.value, name, direction, transitive);
+    const own = answer.value.services.find((service) => service.name === name);
+    if (!own && found.length === 0) throw notListed(reply, answer, `No instance of service '${name}' is listed.`);
+    const body = { name, status: own?.status ?? 'missing', transitive, [direction]: found };
+    const ready = direction === 'dependencies' ? { ready: found.every(({ status }) => status === 'up') } : {};
+    return show(request, reply, answer, [direction, name, transitive], { ...body, ...ready });
+  };
+
+  return [
+    row('/dependencies', false, async (request, reply) => {
+      refuseOtherParameters(request, ['consistency']);
+      const answer = await graphFor(request);
+      return show(request, reply, answer, ['graph'], answer.value);
+    }),
+    row('/services/:name/dependencies', true, (request, reply) => relations(request, reply, 'dependencies')),
+    row('/services/:name/dependents', true, (request, reply) => relations(request, reply, 'dependents')),
+  ];
+}
+
+function isTransitive(value: unknown): boolean {
+  if (value === undefined || value === 'false') return false;
+  if (value === 'true') return true;
+  throw new RegistryError('invalid_parameter', 'transitive must be "true" or "false".', { field: 'transitive', value });
+}
