@@ -201,6 +201,30 @@ class Threaded(Base):
         self.assertEqual(self.registry.listed, {})
         self.assertEqual(self.registry.log[-1][0], "DELETE")
 
+    def test_a_heartbeat_that_is_answered_after_the_stop_does_not_bring_the_instance_back(self) -> None:
+        asked, go_on = threading.Event(), threading.Event()
+
+        def hold_heartbeats(request: Received) -> Optional[Behaviour]:
+            if request.method == "PUT":
+                asked.set()
+                go_on.wait(10)
+            return None
+
+        self.registry.heartbeat_interval = 5.0  # the limit of a heartbeat, which is held here
+        instance_id = self.register()
+        self.registry.instead = hold_heartbeats
+        manager = self.start(instance_id, interval=5.0)
+        manager._bell.put(None)
+        manager._thread.join(10)  # type: ignore[union-attr]
+        late = threading.Thread(target=manager._heart.beat, args=(20.0,))
+        late.start()
+        asked.wait(10)
+        manager.stop()
+        self.client._leases._deregistered.clear()  # as if so many others had been deregistered since
+        go_on.set()
+        late.join(10)
+        self.assertEqual((self.registry.listed, self.registry.count("POST")), ({}, 1))
+
     def test_runs_once(self) -> None:
         manager = self.start(self.register())
         with self.assertRaises(ManifestError) as caught:

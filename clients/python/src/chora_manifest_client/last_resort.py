@@ -15,7 +15,7 @@ _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class LastResort:
-    """Calls ``release`` on SIGTERM and SIGINT, by option, and at the interpreter's exit, in the process that made it only."""
+    """Calls ``release`` on SIGTERM and SIGINT, by option, and at the interpreter's exit."""
 
     def __init__(self, release: Callable[[], None], handle_signals: bool) -> None:
         """Raises ``ValidationError`` where signals are to be handled and this is not the main thread."""
@@ -29,7 +29,6 @@ class LastResort:
         self._handle_signals = handle_signals
         self._is_active = False
         self._previous: Dict[int, Any] = {}
-        self._pid = os.getpid()
 
     def install(self) -> None:
         """From now on."""
@@ -55,8 +54,8 @@ class LastResort:
                 signal.signal(number, previous)
 
     def _at_exit(self) -> None:
-        # A forked child inherits its parent's handlers, and not its parent's instances.
-        if self._is_active and os.getpid() == self._pid:
+        # A forked child inherits its parent's handlers, but not the instance: the manager knows whose it is.
+        if self._is_active:
             self._release()
 
     def _on_signal(self, number: int, frame: Optional[FrameType]) -> None:
