@@ -3,11 +3,11 @@ import { createWriteStream, existsSync, mkdtempSync, readFileSync, rmSync } from
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { ClusterStatus } from '../../src/registry/service.ts';
-import { projectRoot } from './project-root.ts';
 import { waitFor } from './wait-for.ts';
 
-const program = join(projectRoot, 'dist/cli/main.js');
+const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 export interface ClusterOptions {
   readonly nodes?: number;
