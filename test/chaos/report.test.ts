@@ -46,6 +46,14 @@ describe('the report of a run', () => {
     ]);
   });
 
+  test('counts a fault that accompanied another, and does not blame it', () => {
+    const beside = step('kill-all', { faults: ['slow-network', 'kill-all'], longestGapMs: 9_000 });
+    expect(rowsOf([step('slow-network'), beside])).toEqual([
+      { fault: 'slow-network', times: 2, worstGapMs: 700, worstRecoveryMs: 100 },
+      { fault: 'kill-all', times: 1, worstGapMs: 9_000, worstRecoveryMs: 100 },
+    ]);
+  });
+
   test('says how much was done, what was skipped, the verdict with its reasons, and where the evidence is', () => {
     const text = describeRun(report);
     for (const part of [

@@ -11,17 +11,21 @@ interface Row {
   readonly worstRecoveryMs: number;
 }
 
-/** One row for each fault, in the order in which they came first. A step with two faults counts for both. */
+/**
+ * One row for each fault, in the order in which they came first. A step counts for its own fault and for the one beside it,
+ * but how long it took is its own fault's: what only accompanied it is not to blame.
+ */
 export function rowsOf(steps: readonly StepReport[]): Row[] {
   const rows = new Map<string, Row>();
   for (const { faults, longestGapMs, recoveryMs } of steps) {
     for (const fault of faults) {
       const row = rows.get(fault);
+      const isItsOwn = fault === faults.at(-1);
       rows.set(fault, {
         fault,
         times: (row?.times ?? 0) + 1,
-        worstGapMs: Math.max(row?.worstGapMs ?? 0, longestGapMs),
-        worstRecoveryMs: Math.max(row?.worstRecoveryMs ?? 0, recoveryMs),
+        worstGapMs: Math.max(row?.worstGapMs ?? 0, isItsOwn ? longestGapMs : 0),
+        worstRecoveryMs: Math.max(row?.worstRecoveryMs ?? 0, isItsOwn ? recoveryMs : 0),
       });
     }
   }

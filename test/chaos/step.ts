@@ -9,6 +9,7 @@ const readyWithinMs = 90_000;
 
 export interface StepReport {
   readonly step: number;
+  /** The step's own fault comes last. */
   readonly faults: readonly string[];
   /** Whom it struck. */
   readonly what: string;
