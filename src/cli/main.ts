@@ -16,6 +16,8 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
   writeError: (text) => process.stderr.write(text),
   readInput: () => readFileSync(standardInput, 'utf8'),
   colour: wantsColour(process.stdout, process.env),
+  isTerminal: process.stdout.isTTY === true,
+  signals: process,
 });
 // A member that failed may still hold sockets and timers: the process ends when its last words are out.
 process.stdout.write('', () => process.exit(exitCode));

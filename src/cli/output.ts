@@ -1,6 +1,7 @@
 import { Option } from 'commander';
+import { stringify } from 'yaml';
 
-export type OutputFormat = 'table' | 'json';
+export type OutputFormat = 'table' | 'wide' | 'json' | 'yaml' | 'name' | 'tree' | 'dot' | 'mermaid' | 'lines';
 
 export type Colour = 'green' | 'yellow' | 'red' | 'bold' | 'dim';
 
@@ -13,8 +14,9 @@ const renditions: Readonly<Record<Colour, readonly [number, number]>> = {
   dim: [2, 22],
 };
 
-export function outputOption(): Option {
-  return new Option('-o, --output <FORMAT>', 'how to print').choices(['table', 'json']).default('table');
+/** @param formats the first is the standard one */
+export function outputOption(formats: readonly OutputFormat[]): Option {
+  return new Option('-o, --output <FORMAT>', 'how to print').choices(formats).default(formats[0]);
 }
 
 export interface Column<T> {
@@ -51,8 +53,11 @@ export function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, '\u{FFFD}');
 }
 
-export function renderJson(value: unknown): string {
-  return `${JSON.stringify(value, null, 2)}\n`;
+/** `null` where the format is one for people. */
+export function renderData(value: unknown, format: OutputFormat): string | null {
+  if (format === 'json') return `${JSON.stringify(value, null, 2)}\n`;
+  // A shared object is written out each time: not everything that reads YAML knows anchors.
+  return format === 'yaml' ? stringify(value, { aliasDuplicateObjects: false, lineWidth: 0 }) : null;
 }
 
 /** `2h03m`, `4m10s`, `7s`. */

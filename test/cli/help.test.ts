@@ -1,10 +1,18 @@
+import { EventEmitter } from 'node:events';
 import { describe, expect, it } from 'vitest';
 import { createProgram } from '../../src/cli/program.ts';
 import { version } from '../../src/cli/version.ts';
 import { optionTable, variableOf } from '../../src/config/option-table.ts';
 import { run } from './command-line.ts';
 
-const io = { write: () => {}, writeError: () => {}, readInput: () => '', colour: false };
+const io = {
+  write: () => {},
+  writeError: () => {},
+  readInput: () => '',
+  colour: false,
+  isTerminal: false,
+  signals: new EventEmitter(),
+};
 const commands = createProgram(io).commands.map((command) => command.name());
 
 describe('help', () => {

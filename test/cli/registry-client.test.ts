@@ -132,8 +132,8 @@ describe('the exit code', () => {
     ['--url', 'localhost:8500', '--url (or MANIFEST_URL) must be like http://localhost:8500, not "localhost:8500"'],
     ['--url', 'ftp://host', 'not "ftp://host"'],
     ['--url', ' , ', 'not ""'],
-    ['--timeout', 'long', '--timeout must be a number of seconds'],
-    ['--timeout', '0', '--timeout must be a number of seconds'],
+    ['--timeout', 'long', '--timeout must be a time such as 10s'],
+    ['--timeout', '0', '--timeout must be a time such as 10s'],
   ])('is 2 for %s "%s"', async (flag, value, message) => {
     const { code, err } = await run(['list', flag, value]);
     expect(code).toBe(2);

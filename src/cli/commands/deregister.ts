@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { CommandIo } from '../command-io.ts';
 import { addConnectionOptions, type ConnectionFlags, connectionFrom } from '../connection-options.ts';
 import { exitCodesHelp } from '../exit-codes.ts';
-import { renderJson } from '../output.ts';
+import { renderData } from '../output.ts';
 import { ask } from '../registry-client.ts';
 
 export function addDeregisterCommand(program: Command, io: CommandIo): void {
@@ -25,5 +25,5 @@ ${exitCodesHelp}`,
 async function deregister(name: string, id: string, flags: ConnectionFlags, io: CommandIo): Promise<void> {
   const path = `/v1/services/${encodeURIComponent(name)}/${encodeURIComponent(id)}`;
   await ask(connectionFrom(flags), { method: 'DELETE', path, repeatable: false });
-  io.write(flags.output === 'json' ? renderJson({ name, id, deregistered: true }) : `deregistered ${name} ${id}\n`);
+  io.write(renderData({ name, id, deregistered: true }, flags.output) ?? `deregistered ${name} ${id}\n`);
 }

@@ -4,8 +4,8 @@ import type { Command } from 'commander';
 import type { CommandIo } from '../command-io.ts';
 import { addConnectionOptions, type ConnectionFlags, connectionFrom } from '../connection-options.ts';
 import { CommandError, exitCodes, exitCodesHelp } from '../exit-codes.ts';
-import { collect } from '../flag-values.ts';
-import { renderJson } from '../output.ts';
+import { collect, pairOf } from '../flag-values.ts';
+import { renderData } from '../output.ts';
 import { ask } from '../registry-client.ts';
 
 interface RecordFlags {
@@ -62,9 +62,7 @@ async function register(name: string | undefined, flags: RegisterFlags, io: Comm
   const record = withId(flags.file === undefined ? recordFrom(name, flags) : recordIn(flags.file, name, io));
   // It has its id, so a second member may be asked without listing it twice.
   const { body } = await ask(connection, { method: 'POST', path: '/v1/services', body: record, repeatable: true });
-  io.write(
-    flags.output === 'json' ? renderJson(body) : `${(body as { readonly id?: string } | null)?.id ?? record.id}\n`,
-  );
+  io.write(renderData(body, flags.output) ?? `${(body as { readonly id?: string } | null)?.id ?? record.id}\n`);
 }
 
 function withId(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
@@ -90,19 +88,14 @@ function recordFrom(name: string | undefined, flags: RecordFlags): Record<string
     name,
     id: flags.id,
     version: flags.version,
-    interfaces: Object.fromEntries((flags.interface ?? []).map(interfaceFrom)),
+    interfaces: Object.fromEntries(
+      (flags.interface ?? []).map((pair) =>
+        pairOf(pair, '--interface', 'TYPE=ADDRESS, such as REST=http://10.0.0.7:9000'),
+      ),
+    ),
     metadata: Object.keys(metadata).length > 0 ? metadata : undefined,
     ttl: Object.keys(ttl).length > 0 ? ttl : undefined,
   });
-}
-
-function interfaceFrom(pair: string): [string, string] {
-  const at = pair.indexOf('=');
-  if (at > 0) return [pair.slice(0, at), pair.slice(at + 1)];
-  throw new CommandError(
-    `--interface must be TYPE=ADDRESS, such as REST=http://10.0.0.7:9000, not "${pair}"`,
-    exitCodes.usage,
-  );
 }
 
 function seconds(text: string | undefined, flag: string): number | undefined {

@@ -3,7 +3,7 @@ import type { ClusterStatus, MemberStatus } from '../../registry/service.ts';
 import type { CommandIo } from '../command-io.ts';
 import { addConnectionOptions, type ConnectionFlags, connectionFrom } from '../connection-options.ts';
 import { CommandError, exitCodes, exitCodesHelp } from '../exit-codes.ts';
-import { type Colour, type Column, paint, printable, renderDuration, renderJson, renderTable } from '../output.ts';
+import { type Colour, type Column, paint, printable, renderData, renderDuration, renderTable } from '../output.ts';
 import { ask } from '../registry-client.ts';
 
 /** A member that does not answer has no say in its role, and its numbers are from when it last did. */
@@ -61,7 +61,7 @@ async function showStatus(flags: ConnectionFlags, io: CommandIo): Promise<void> 
   if (!isClusterStatus(body)) {
     throw new CommandError('the answer holds no status of a cluster; is this the address of a registry?');
   }
-  io.write(flags.output === 'json' ? renderJson(body) : renderStatus(body, io.colour));
+  io.write(renderData(body, flags.output) ?? renderStatus(body, io.colour));
   if (body.leader === null) throw new CommandError('the cluster has no leader', exitCodes.unavailable);
 }
 
