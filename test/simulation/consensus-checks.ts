@@ -255,6 +255,7 @@ export class ConsensusChecks {
         }
       }
       this.#matchNeverFalls(id, last, status);
+      this.#checkCommit(id, view, last, status);
     }
     if (status.role === 'leader') this.#checkLeader(id, status);
     if (!last || status.appliedIndex > last.appliedIndex) this.#applied(id, view, last?.appliedIndex ?? 0, status);
@@ -267,6 +268,20 @@ export class ConsensusChecks {
       if (before && peer.matchIndex < before.matchIndex) {
         this.#world.violate('never-back', `${id}'s match of ${peer.id} falls to ${peer.matchIndex}`);
       }
+    }
+  }
+
+  /** A leader commits by an entry of its own term alone (paper, section 5.4.2; trap 1). */
+  #checkCommit(id: string, { log }: MemberView, last: RaftStatus, status: RaftStatus): void {
+    if (last.role !== 'leader' || status.role !== 'leader' || last.term !== status.term) return;
+    if (status.commitIndex === last.commitIndex) return;
+    const underWay = log.underWay?.entries.find(({ index }) => index === status.commitIndex);
+    const entry = underWay ?? log.entries.get(status.commitIndex);
+    if (entry && entry.term !== status.term) {
+      this.#world.violate(
+        'commit-by-own-term',
+        `${id} leads term ${status.term} and commits by entry ${entry.index} of term ${entry.term}`,
+      );
     }
   }
 

@@ -30,6 +30,8 @@ export const faultKinds = [
 
 export type FaultKind = (typeof faultKinds)[number];
 
+const usual: readonly FaultKind[] = ['crash', 'partition', 'pause'];
+
 /** What a run leaves out of what its seed says: for shrinking, and for experiments. */
 export interface Overrides {
   readonly without?: readonly FaultKind[];
@@ -77,7 +79,9 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
   // Each seed leaves some kinds of fault out, so that those that are left get further (swarm testing).
   const share = random.between(0.15, 0.7);
   const chosen = faultKinds.filter(() => random.chance(share));
-  const faults = chosen.length > 0 ? chosen : (['crash', 'partition'] as const);
+  // Some kinds can be done only now and then; a run in which nothing went wrong would show nothing.
+  const faults =
+    chosen.length > 2 ? chosen : faultKinds.filter((kind) => chosen.includes(kind) || usual.includes(kind));
   const unhealthyAfterSeconds = random.pick([0.3, 0.8, 1.5]);
   return {
     ids,
