@@ -1,5 +1,12 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Client, Metadata, type MethodDefinition, type ServiceError } from '@grpc/grpc-js';
+import {
+  type Client,
+  type ClientDuplexStream,
+  Metadata,
+  type MethodDefinition,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { RegistryError } from '../registry/errors.ts';
 import type { CallOptions } from '../registry/service.ts';
 import { type AttemptFailure, readFailure } from './call-errors.ts';
@@ -26,6 +33,14 @@ export interface CallRules<Response = never> {
   readonly heldMs?: number | undefined;
   /** Reads an error as success, when an attempt before it may have succeeded unseen. */
   doneAlready?(error: RegistryError): Response | null;
+  /** Called when an attempt failed that may be carried out all the same, also after one that succeeds. */
+  mayHappenTwice?(): void;
+}
+
+/** A stream of requests and answers at one member. */
+export interface Duplex<Request, Response> {
+  readonly address: string;
+  readonly stream: ClientDuplexStream<Request, Response>;
 }
 
 export interface ClientCallOptions extends CallOptions {
@@ -40,17 +55,36 @@ export class Caller {
   readonly #timeoutMs: number;
   /** One for each call under way, to end it by. */
   readonly #underWay = new Set<AbortController>();
-  #closed = false;
+  readonly #closing = new AbortController();
 
   constructor(addresses: readonly string[], authToken: string | null, timeoutMs = defaultTimeoutMs) {
     this.#endpoints = new Endpoints(addresses);
     this.#authToken = authToken;
     this.#timeoutMs = timeoutMs;
+    // Every stream of this client listens.
+    setMaxListeners(0, this.#closing.signal);
+  }
+
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
+  get memberCount(): number {
+    return this.#endpoints.count;
+  }
+
+  /** Aborted when this client is closed. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  get #closed(): boolean {
+    return this.#closing.signal.aborted;
   }
 
   /** Ends the calls under way, as if no member had answered them, and refuses others. */
   close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     for (const stop of this.#underWay) stop.abort();
     this.#endpoints.close();
   }
@@ -104,12 +138,13 @@ export class Caller {
       }
       const done = mayHaveHappened ? rules.doneAlready?.(last.error) : null;
       if (done) return done;
+      if (last.mayHaveHappened) rules.mayHappenTwice?.();
       if (!last.worthAnother) throw last.error;
       mayHaveHappened ||= last.mayHaveHappened;
       this.#endpoints.leave(address);
     }
     if (this.#closed && !(rules.writes && mayHaveHappened)) {
-      throw new RegistryError('service_unavailable', 'This client is closed.');
+      throw closedError();
     }
     throw verdict(last, rules.writes && mayHaveHappened);
   }
@@ -127,19 +162,42 @@ export class Caller {
 
   #attemptMs(deadlineMs: number, heldMs: number): number {
     const leftMs = Math.max(1, deadlineMs - performance.now());
-    if (this.#endpoints.count === 1) return leftMs;
-    return Math.min(leftMs, heldMs + Math.max(250, (leftMs - heldMs) * attemptShare));
+    return Math.min(leftMs, heldMs + this.attemptMs(leftMs - heldMs));
+  }
+
+  /** How much of the time that is left one member may take. */
+  attemptMs(leftMs: number): number {
+    return this.#endpoints.count === 1 ? leftMs : Math.min(leftMs, Math.max(250, leftMs * attemptShare));
+  }
+
+  /**
+   * Opens a stream of requests and answers at the member that a call would ask now. Its user ends it, and says `leave`
+   * when it found the member wanting.
+   */
+  duplex<Request, Response>(method: MethodDefinition<Request, Response>): Duplex<Request, Response> {
+    if (this.#closed) throw closedError();
+    const { address, client } = this.#endpoints.current();
+    const { path, requestSerialize, responseDeserialize } = method;
+    const stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize, this.#metadata({}));
+    return { address, stream };
+  }
+
+  /** The next call is to ask another member than this one. */
+  leave(address: string): void {
+    this.#endpoints.leave(address);
   }
 
   /**
    * Opens a stream of answers at one member after another, and again where it breaks, until `signal` says so.
    * @param requestNow what to ask for at the beginning, and at each new one
+   * @param onBreak called whenever a stream broke, before the next one is tried
    * @throws RegistryError the registry's own, or `service_unavailable` where no member served it for the call's timeout
    */
   async *stream<Request, Response>(
     method: MethodDefinition<Request, Response>,
     requestNow: () => Request,
     options: ClientCallOptions,
+    onBreak: () => void = () => {},
   ): AsyncGenerator<Response, void> {
     const { signal } = options;
     const stop = new AbortController();
@@ -148,7 +206,7 @@ export class Caller {
     if (signal?.aborted) abort();
     this.#underWay.add(stop);
     try {
-      yield* this.#streams(method, requestNow, options, stop.signal);
+      yield* this.#streams(method, requestNow, options, onBreak, stop.signal);
     } finally {
       this.#underWay.delete(stop);
       signal?.removeEventListener('abort', abort);
@@ -159,6 +217,7 @@ export class Caller {
     method: MethodDefinition<Request, Response>,
     requestNow: () => Request,
     options: CallOptions,
+    onBreak: () => void,
     stop: AbortSignal,
   ): AsyncGenerator<Response, void> {
     const patienceMs = options.timeoutMs ?? this.#timeoutMs;
@@ -193,6 +252,7 @@ export class Caller {
         call.cancel();
       }
       if (stop.aborted) break;
+      onBreak();
       if (last && !last.worthAnother) throw last.error;
       this.#endpoints.leave(address);
       if (performance.now() - servedMs >= patienceMs) throw verdict(last, false);
@@ -202,7 +262,7 @@ export class Caller {
         await sleep(waitMs, undefined, { signal: stop }).catch(() => {});
       }
     }
-    if (this.#closed) throw new RegistryError('service_unavailable', 'This client is closed.');
+    if (this.#closed) throw closedError();
   }
 
   #metadata({ requestId, authToken }: CallOptions): Metadata {
@@ -242,7 +302,12 @@ function unary<Request, Response>(
   });
 }
 
-function verdict(last: AttemptFailure | null, mayHaveHappened: boolean): RegistryError {
+export function closedError(): RegistryError {
+  return new RegistryError('service_unavailable', 'This client is closed.');
+}
+
+/** What a call failed with when no member was left to ask. */
+export function verdict(last: AttemptFailure | null, mayHaveHappened: boolean): RegistryError {
   const reason = last ? ` The last attempt: ${last.error.message}` : '';
   if (mayHaveHappened) {
     return new RegistryError(

@@ -38,6 +38,7 @@ import type {
   DeregistrationResult,
   HeartbeatResult,
   HeartbeatsResult,
+  HeartbeatTarget,
   InstanceRecord,
   RegistrationResult,
   WatchEvent,
@@ -56,8 +57,16 @@ import type {
   WatchOptions,
   WatchQuery,
 } from '../registry/service.ts';
-import { parseDeregistrationTarget, parseHeartbeatTarget, parseRegistrationBody } from '../registry/validation.ts';
+import {
+  parseDeregistrationTarget,
+  parseHeartbeatTarget,
+  parseRegistrationBody,
+  type RegistrationBody,
+} from '../registry/validation.ts';
 import { Caller, type CallRules, type ClientCallOptions } from './caller.ts';
+import { HeartbeatLine } from './heartbeat-line.ts';
+import { type KeepOptions, KeptRegistration } from './kept-registration.ts';
+import { WatchPosition } from './watch-position.ts';
 
 export interface GrpcClientOptions {
   /** gRPC addresses of the members, `host:port` each. Several, and a call goes on to the next when one does not answer. */
@@ -72,6 +81,7 @@ const method = {
   register: methodOf<RegisterRequest, RegistrationResult>(registryServiceName, 'Register'),
   heartbeat: methodOf<TargetMessage, HeartbeatResult>(registryServiceName, 'Heartbeat'),
   heartbeats: methodOf<HeartbeatsRequest, HeartbeatsResponse>(registryServiceName, 'Heartbeats'),
+  heartbeatStream: methodOf<HeartbeatsRequest, HeartbeatsResponse>(registryServiceName, 'HeartbeatStream'),
   deregister: methodOf<TargetMessage, DeregistrationResult>(registryServiceName, 'Deregister'),
   getService: methodOf<GetServiceRequest, InstancesResponse>(registryServiceName, 'GetService'),
   listServices: methodOf<ListServicesRequest, InstancesResponse>(registryServiceName, 'ListServices'),
@@ -97,16 +107,25 @@ const write: CallRules = { writes: true };
  */
 export class ManifestGrpcClient implements RegistryService, ClusterService {
   readonly #caller: Caller;
+  readonly #line: HeartbeatLine;
+  readonly #kept = new Set<KeptRegistration>();
 
   /** Connects with the first call. @throws RegistryError `invalid_parameter` for an address that is none */
   constructor(options: GrpcClientOptions) {
     this.#caller = new Caller(options.endpoints, options.authToken ?? null, options.timeoutMs);
+    this.#line = new HeartbeatLine(this.#caller, method.heartbeatStream);
   }
 
   async register(input: unknown, options: ClientCallOptions = {}): Promise<RegistrationResult> {
-    const body = parseRegistrationBody(input);
-    const id = body.id ?? `${body.name}-${randomBytes(4).toString('hex')}`;
-    const result = await this.#call(method.register, toRegisterRequest({ ...body, id }), options, write);
+    return this.#register(withId(parseRegistrationBody(input)), options, write);
+  }
+
+  async #register(
+    body: RegistrationBody,
+    options: ClientCallOptions,
+    rules: CallRules<RegistrationResult>,
+  ): Promise<RegistrationResult> {
+    const result = await this.#call(method.register, toRegisterRequest(body), options, rules);
     return {
       id: result.id,
       name: result.name,
@@ -119,6 +138,30 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
       revision: result.revision,
       created: result.created,
     };
+  }
+
+  /**
+   * Registers an instance and keeps it registered: heartbeats over one stream for all instances of this client, and a new
+   * registration where the registry no longer knows it. Ends with `stop`, with `options.signal`, or at the end of the
+   * block of an `await using`; each of them deregisters.
+   * @throws RegistryError for a registration that is refused; nothing is thrown afterwards
+   */
+  async keepRegistered(registration: RegistrationBody, options: KeepOptions = {}): Promise<KeptRegistration> {
+    const keeping = {
+      timeoutMs: this.#caller.timeoutMs,
+      closing: this.#caller.closing,
+      register: (body: RegistrationBody, callOptions: ClientCallOptions, mayHappenTwice: () => void) =>
+        this.#register(parseRegistrationBody(body), callOptions, { writes: true, mayHappenTwice }),
+      renew: (target: HeartbeatTarget, timeoutMs: number) => this.#line.renew(target, timeoutMs),
+      deregister: (target: HeartbeatTarget) => this.#deregister(target, {}),
+      ended: (kept: KeptRegistration) => {
+        this.#kept.delete(kept);
+        if (this.#kept.size === 0) this.#line.rest();
+      },
+    };
+    const kept = await KeptRegistration.begin(keeping, withId(parseRegistrationBody(registration)), options);
+    if (kept.state === 'kept') this.#kept.add(kept);
+    return kept;
   }
 
   async heartbeat(target: unknown, options: ClientCallOptions = {}): Promise<HeartbeatResult> {
@@ -136,8 +179,14 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     };
   }
 
+  /** Ends the heartbeats, too, where this client keeps the instance registered. */
   async deregister(input: unknown, options: ClientCallOptions = {}): Promise<DeregistrationResult> {
     const target = parseDeregistrationTarget(input);
+    for (const kept of this.#kept) if (kept.name === target.name && kept.id === target.id) kept.letGo();
+    return this.#deregister(target, options);
+  }
+
+  async #deregister(target: HeartbeatTarget, options: ClientCallOptions): Promise<DeregistrationResult> {
     const rules: CallRules<DeregistrationResult> = {
       writes: true,
       doneAlready: (error) => deregisteredBefore(error, target),
@@ -193,9 +242,14 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
     return fromHealthResponse(await this.#call(method.health, {}, options, read));
   }
 
-  /** Ends the connections; calls under way fail. */
+  /** Ends the connections; calls under way fail. What is kept registered is not deregistered: `stop` that before. */
   close(): void {
+    for (const kept of this.#kept) kept.letGo();
     this.#caller.close();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
   }
 
   async #read<Request, Response>(
@@ -231,6 +285,11 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
   }
 }
 
+/** An id that is made before the call leaves makes its repetition harmless. */
+function withId(body: RegistrationBody): RegistrationBody & { readonly id: string } {
+  return { ...body, id: body.id ?? `${body.name}-${randomBytes(4).toString('hex')}` };
+}
+
 function parseBatchMember(target: unknown, position: number): TargetMessage {
   try {
     return parseHeartbeatTarget(target);
@@ -238,39 +297,6 @@ function parseBatchMember(target: unknown, position: number): TargetMessage {
     if (!(error instanceof RegistryError)) throw error;
     const { code, message, field, value } = error;
     throw new RegistryError(code, message, { field: `instances[${position}]${field ? `.${field}` : ''}`, value });
-  }
-}
-
-/**
- * What a watch has to ask for when it goes on at another member, and what it has to tell its watcher first.
- *
- * Invariant: everything through `#from` was delivered. It is `undefined` while the watcher waits for the present state
- * as a whole, and at the beginning.
- */
-class WatchPosition {
-  readonly #query: WatchQuery;
-  #from: number | undefined;
-  #lastRevision = 0;
-  /** A part of the present state was delivered: cut short, it begins anew. */
-  #hasPartialState = false;
-
-  constructor(query: WatchQuery) {
-    this.#query = query;
-    this.#from = query.from;
-  }
-
-  get query(): WatchQuery {
-    const initial = this.#hasPartialState || this.#query.initial;
-    return { ...this.#query, from: this.#from, initial };
-  }
-
-  /** @returns the events to deliver for one that arrived */
-  take(event: WatchEvent, isFirstOfStream: boolean): readonly WatchEvent[] {
-    const startsOver = isFirstOfStream && this.#hasPartialState && event.type !== 'compacted';
-    this.#hasPartialState = event.type === 'current' || event.type === 'compacted';
-    if ('revision' in event) this.#lastRevision = event.revision;
-    this.#from = this.#hasPartialState ? undefined : this.#lastRevision;
-    return startsOver ? [{ type: 'compacted', revision: this.#lastRevision }, event] : [event];
   }
 }
 

@@ -47,5 +47,7 @@ export type {
   WatchOptions,
   WatchQuery,
 } from '../registry/service.ts';
+export type { RegistrationBody } from '../registry/validation.ts';
 export type { ClientCallOptions } from './caller.ts';
 export { type GrpcClientOptions, ManifestGrpcClient } from './grpc-client.ts';
+export { type KeepOptions, KeptRegistration, type KeptState, type StopReport } from './kept-registration.ts';

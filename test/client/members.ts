@@ -23,6 +23,11 @@ export interface TestMember {
   hold(): () => void;
   /** Breaks its connections and takes no more. */
   die(): Promise<void>;
+  /** Moves no byte any more and closes nothing, as a process that was stopped. */
+  pause(): void;
+  resume(): void;
+  /** How many calls of a method have ended. */
+  ended(method: string): Promise<number>;
 }
 
 export async function member(fake = new FakeRegistry(), settings: FaceSettings = {}): Promise<TestMember> {
@@ -50,6 +55,12 @@ export async function member(fake = new FakeRegistry(), settings: FaceSettings =
       return letGo;
     },
     die,
+    pause: () => proxy.pause(),
+    resume: () => proxy.resume(),
+    async ended(method) {
+      const counts = (await face.metrics.render()).matchAll(/\{method="(\w+)",code="\d+"\} (\d+)/g);
+      return [...counts].reduce((sum, [, name, count]) => (name === method ? sum + Number(count) : sum), 0);
+    },
   };
 }
 
