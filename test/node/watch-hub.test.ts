@@ -69,6 +69,23 @@ test('the change of one service wakes nobody who watches another (trap 38)', () 
   expect(woken).toEqual(['web']);
 });
 
+test('a change is not even held against the conditions of those who wait for another service (trap 38)', () => {
+  const hub = hubAt(0);
+  let looks = 0;
+  const filter = {
+    get service() {
+      looks++;
+      return 'api';
+    },
+  };
+  drain(hub.subscribe(filter, 0));
+  looks = 0;
+  happen(hub, 'web');
+  expect(looks).toBe(0);
+  happen(hub, 'api');
+  expect(looks).toBeGreaterThan(0);
+});
+
 test('who asks for a revision that is forgotten, or was never reached, has to begin anew (trap 37)', () => {
   const hub = hubAt(0, { historyEvents: 3 });
   happen(hub, 'a', 'b', 'c', 'd');

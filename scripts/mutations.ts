@@ -1,0 +1,3 @@
+import { runMutations } from '../test/mutations/command.ts';
+
+process.exitCode = await runMutations(process.argv.slice(2));
