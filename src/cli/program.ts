@@ -8,6 +8,7 @@ import { addListCommand } from './commands/list.ts';
 import { addRegisterCommand } from './commands/register.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addWatchCommand } from './commands/watch.ts';
 import { CommandError, type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { version } from './version.ts';
 
@@ -38,6 +39,7 @@ Examples:
   $ chora-manifest dev                      a cluster of three on this machine
   $ chora-manifest status                   who leads it
   $ chora-manifest list --tag core          what is registered
+  $ chora-manifest watch                    what changes
   $ chora-manifest register --help          flags and examples of one command
 ${exitCodesHelp}`,
     );
@@ -46,6 +48,7 @@ ${exitCodesHelp}`,
   addGatewayCommand(program);
   addListCommand(program, io);
   addGetCommand(program, io);
+  addWatchCommand(program, io);
   addRegisterCommand(program, io);
   addDeregisterCommand(program, io);
   addStatusCommand(program, io);

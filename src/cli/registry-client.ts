@@ -68,9 +68,14 @@ export async function ask(connection: Connection, question: Question): Promise<A
     if (attempt.type === 'unknown' && !question.repeatable) throw attempt.error;
     failures.push(attempt.error);
   }
+  throw noneAnswers(failures);
+}
+
+/** One error for those of several members. */
+export function noneAnswers(failures: readonly CommandError[]): CommandError {
   const [first] = failures;
-  if (failures.length === 1 && first) throw first;
-  throw new CommandError(
+  if (failures.length === 1 && first) return first;
+  return new CommandError(
     `none of the ${failures.length} members could answer:\n${failures.map(({ message }) => `  ${message}`).join('\n')}`,
     exitCodes.unavailable,
     first?.hint ?? null,
@@ -78,9 +83,8 @@ export async function ask(connection: Connection, question: Question): Promise<A
 }
 
 async function askMember(url: string, { token, timeoutMs }: Connection, question: Question): Promise<Attempt> {
-  const headers: Record<string, string> = { accept: 'application/json' };
+  const headers: Record<string, string> = { accept: 'application/json', ...authorizationOf(token) };
   if (question.body !== undefined) headers['content-type'] = 'application/json';
-  if (token !== null) headers.authorization = `Bearer ${token}`;
   try {
     const response = await request(`${url}${question.path}`, {
       method: question.method,
@@ -94,17 +98,15 @@ async function askMember(url: string, { token, timeoutMs }: Connection, question
   }
 }
 
-function judge(url: string, status: number, headers: Answer['headers'], text: string): Attempt {
+export function authorizationOf(token: string | null): Readonly<Record<string, string>> {
+  return token === null ? {} : { authorization: `Bearer ${token}` };
+}
+
+/** What an answer with this status means. */
+export function judge(url: string, status: number, headers: Answer['headers'], text: string): Attempt {
   const body = parsed(text);
   if (body === undefined || (status >= 300 && status < 400)) {
-    return {
-      type: 'refused',
-      error: new CommandError(
-        `what answers at ${url} (status ${status}) is not a registry`,
-        exitCodes.failure,
-        'give the REST address of a member with --url',
-      ),
-    };
+    return { type: 'refused', error: noRegistry(url, status) };
   }
   if (status < 300) return { type: 'answer', answer: { body, headers } };
   const { error, message } = (body ?? {}) as { readonly error?: unknown; readonly message?: unknown };
@@ -115,13 +117,22 @@ function judge(url: string, status: number, headers: Answer['headers'], text: st
   return { type: status === 504 ? 'unknown' : 'refused', error: failure };
 }
 
+export function noRegistry(url: string, status: number): CommandError {
+  return new CommandError(
+    `what answers at ${url} (status ${status}) is not a registry`,
+    exitCodes.failure,
+    'give the REST address of a member with --url',
+  );
+}
+
 function hintFor(status: number): string | null {
   if (status === 401 || status === 403) return 'give the token with MANIFEST_AUTH_TOKEN or --token';
   if (status === 504) return 'it may have been carried out: look with "chora-manifest list" before you repeat it';
   return status === 503 ? 'a majority of the members must run; see "chora-manifest status"' : null;
 }
 
-function unanswered(url: string, timeoutMs: number, error: unknown): Attempt {
+/** What it means that no answer came. */
+export function unanswered(url: string, timeoutMs: number, error: unknown): Exclude<Attempt, { type: 'answer' }> {
   const { code, name, message } = error as { readonly code?: string; readonly name: string; readonly message: string };
   if (code !== undefined && neverSent.has(code)) {
     return {

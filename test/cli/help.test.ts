@@ -17,7 +17,7 @@ const commands = createProgram(io).commands.map((command) => command.name());
 
 describe('help', () => {
   it('is there for every command of the quick start', () => {
-    expect(commands).toEqual(['dev', 'serve', 'gateway', 'list', 'get', 'register', 'deregister', 'status']);
+    expect(commands).toEqual(['dev', 'serve', 'gateway', 'list', 'get', 'watch', 'register', 'deregister', 'status']);
   });
 
   it.each(commands)('of %s teaches with examples', async (command) => {
@@ -27,7 +27,7 @@ describe('help', () => {
     expect(examples.length).toBeGreaterThanOrEqual(2);
   });
 
-  it.each(['list', 'get', 'register', 'deregister', 'status'])('of %s names the exit codes', async (command) => {
+  it.each(commands.slice(3))('of %s names the exit codes', async (command) => {
     expect((await run([command, '--help'])).out).toMatch(
       /Exit codes:\n.*0 done.*2 wrong usage.*3 not found\n.*4 no member/,
     );

@@ -17,6 +17,8 @@ export interface PreparedAnswer {
   readonly hangUp?: boolean;
   /** Never answer. */
   readonly hold?: boolean;
+  /** What happens after the body, instead of a proper end. */
+  readonly then?: 'stay' | 'hang up';
 }
 
 /**
@@ -42,14 +44,16 @@ export class ScriptedMember {
           body: text === '' ? null : JSON.parse(text),
         };
         this.requests.push(seen);
-        const { status = 200, headers = {}, body, hangUp, hold } = this.#answer(seen);
+        const { status = 200, headers = {}, body, hangUp, hold, then } = this.#answer(seen);
         if (hold) return;
         if (hangUp) {
           request.socket.destroy();
           return;
         }
         response.writeHead(status, headers);
-        response.end(body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body));
+        const said = body === undefined ? '' : typeof body === 'string' ? body : JSON.stringify(body);
+        if (then === undefined) response.end(said);
+        else response.write(said, () => then === 'hang up' && request.socket.destroy());
       });
     });
   }
