@@ -6,6 +6,7 @@ export const exitCodes = {
   notFound: 3,
   unavailable: 4,
   unauthorized: 5,
+  timedOut: 6,
 } as const;
 
 export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
@@ -13,7 +14,8 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 export const exitCodesHelp = `
 Exit codes:
   0 done   1 failed   2 wrong usage or invalid input   3 not found
-  4 no member or no leader could be reached   5 unauthorized`;
+  4 no member or no leader could be reached   5 unauthorized
+  6 what was waited for did not come in time`;
 
 /** Ends the command with a message for people and a code for scripts. */
 export class CommandError extends Error {

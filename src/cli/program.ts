@@ -8,6 +8,7 @@ import { addListCommand } from './commands/list.ts';
 import { addRegisterCommand } from './commands/register.ts';
 import { addServeCommand } from './commands/serve.ts';
 import { addStatusCommand } from './commands/status.ts';
+import { addWaitCommand } from './commands/wait.ts';
 import { addWatchCommand } from './commands/watch.ts';
 import { CommandError, type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { version } from './version.ts';
@@ -49,6 +50,7 @@ ${exitCodesHelp}`,
   addListCommand(program, io);
   addGetCommand(program, io);
   addWatchCommand(program, io);
+  addWaitCommand(program, io);
   addRegisterCommand(program, io);
   addDeregisterCommand(program, io);
   addStatusCommand(program, io);

@@ -10,11 +10,13 @@ export interface Connection {
 }
 
 export interface Question {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly body?: unknown;
   /** Asking twice does what asking once does, so that another member may be asked when one went silent half way. */
   readonly repeatable: boolean;
+  /** Ends the question, as if no member had answered. */
+  readonly signal?: AbortSignal;
 }
 
 export interface Answer {
@@ -67,6 +69,7 @@ export async function ask(connection: Connection, question: Question): Promise<A
     if (attempt.type === 'refused') throw attempt.error;
     if (attempt.type === 'unknown' && !question.repeatable) throw attempt.error;
     failures.push(attempt.error);
+    if (question.signal?.aborted) break;
   }
   throw noneAnswers(failures);
 }
@@ -90,7 +93,10 @@ async function askMember(url: string, { token, timeoutMs }: Connection, question
       method: question.method,
       headers,
       body: question.body === undefined ? null : JSON.stringify(question.body),
-      signal: AbortSignal.timeout(timeoutMs),
+      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(question.signal ? [question.signal] : [])]),
+      // The time of the whole answer is limited already, and may be longer than what the library allows its parts.
+      headersTimeout: 0,
+      bodyTimeout: 0,
     });
     return judge(url, response.statusCode, response.headers, await response.body.text());
   } catch (error) {

@@ -17,7 +17,18 @@ const commands = createProgram(io).commands.map((command) => command.name());
 
 describe('help', () => {
   it('is there for every command of the quick start', () => {
-    expect(commands).toEqual(['dev', 'serve', 'gateway', 'list', 'get', 'watch', 'register', 'deregister', 'status']);
+    expect(commands).toEqual([
+      'dev',
+      'serve',
+      'gateway',
+      'list',
+      'get',
+      'watch',
+      'wait',
+      'register',
+      'deregister',
+      'status',
+    ]);
   });
 
   it.each(commands)('of %s teaches with examples', async (command) => {
