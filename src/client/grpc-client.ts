@@ -64,8 +64,11 @@ import {
   type RegistrationBody,
 } from '../registry/validation.ts';
 import { Caller, type CallRules, type ClientCallOptions } from './caller.ts';
+import { findService, type Resolved, resolveServices, type WaitOptions, waitForServices } from './discovery.ts';
 import { HeartbeatLine } from './heartbeat-line.ts';
 import { type KeepOptions, KeptRegistration } from './kept-registration.ts';
+import { Rotation } from './rotation.ts';
+import { type FollowOptions, ServiceView, type Watchable } from './service-view.ts';
 import { WatchPosition } from './watch-position.ts';
 
 export interface GrpcClientOptions {
@@ -108,6 +111,7 @@ const write: CallRules = { writes: true };
 export class ManifestGrpcClient implements RegistryService, ClusterService {
   readonly #caller: Caller;
   readonly #line: HeartbeatLine;
+  readonly #rotation = new Rotation();
   readonly #kept = new Set<KeptRegistration>();
 
   /** Connects with the first call. @throws RegistryError `invalid_parameter` for an address that is none */
@@ -219,18 +223,62 @@ export class ManifestGrpcClient implements RegistryService, ClusterService {
    * As a member's, and it goes on at another member when one is lost: nothing is missed and nothing told twice. It ends
    * with an error when no member could serve it for `timeoutMs`.
    */
-  async *watch(query: WatchQuery, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void> {
+  watch(query: WatchQuery, options: WatchOptions = {}): AsyncGenerator<WatchEvent, void> {
+    return this.#watch(query, options);
+  }
+
+  async *#watch(query: WatchQuery, options: WatchOptions, onBreak?: () => void): AsyncGenerator<WatchEvent, void> {
     const position = new WatchPosition(query);
     let isFirstOfStream = true;
     const requestNow = () => {
       isFirstOfStream = true;
       return toWatchRequest(position.query, options);
     };
-    for await (const message of this.#caller.stream(method.watch, requestNow, options)) {
+    for await (const message of this.#caller.stream(method.watch, requestNow, options, onBreak)) {
       const events = position.take(fromWatchEvent(message), isFirstOfStream);
       isFirstOfStream = false;
       yield* events;
     }
+  }
+
+  /**
+   * The instances that match, in memory and kept up to date by a watch: reading them costs no request.
+   * @throws RegistryError `invalid_parameter` for an option. What the registry refuses, the view's reads tell.
+   */
+  follow(filter: InstanceFilter = {}, options: FollowOptions = {}): ServiceView {
+    const watchable: Watchable = {
+      closing: this.#caller.closing,
+      watch: (query, watchOptions, onBreak) => this.#watch(query, watchOptions, onBreak),
+    };
+    return new ServiceView(watchable, filter, options);
+  }
+
+  /**
+   * One instance of a service: one that is up, in turn; where none is, the best of the others, which its `status` tells.
+   * @throws RegistryError `service_not_found` where none is listed
+   */
+  getService(name: string, options: ReadOptions & ClientCallOptions = {}): Promise<InstanceRecord> {
+    return findService(this, this.#rotation, name, options);
+  }
+
+  /**
+   * An instance that is up for each of the services, asked for at once.
+   * @throws DependenciesNotReadyError that names every one that is missing or not up
+   */
+  resolve<Name extends string>(
+    names: readonly Name[],
+    options: ReadOptions & ClientCallOptions = {},
+  ): Promise<Resolved<Name>> {
+    return resolveServices(this, this.#rotation, names, options);
+  }
+
+  /**
+   * As `resolve`, as soon as all of the services are up. It waits for the registry, too.
+   * @throws DependenciesNotReadyError when the time is over
+   * @throws the reason of `options.signal`, once that is aborted
+   */
+  waitFor<Name extends string>(names: readonly Name[], options: WaitOptions = {}): Promise<Resolved<Name>> {
+    return waitForServices(this, this.#rotation, names, options);
   }
 
   async status(options: StatusOptions & ClientCallOptions = {}): Promise<ClusterStatus> {

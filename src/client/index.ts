@@ -49,5 +49,8 @@ export type {
 } from '../registry/service.ts';
 export type { RegistrationBody } from '../registry/validation.ts';
 export type { ClientCallOptions } from './caller.ts';
+export type { ViewChange } from './change-feed.ts';
+export { DependenciesNotReadyError, type Resolved, type UnhealthyService, type WaitOptions } from './discovery.ts';
 export { type GrpcClientOptions, ManifestGrpcClient } from './grpc-client.ts';
 export { type KeepOptions, KeptRegistration, type KeptState, type StopReport } from './kept-registration.ts';
+export { type FollowOptions, ServiceView, type ViewState } from './service-view.ts';
