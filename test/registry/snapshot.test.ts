@@ -3,7 +3,7 @@ import { loadCodec } from '../../src/codec/load-proto.ts';
 import { toWireRegistration } from '../../src/registry/commands.ts';
 import { RegistryState } from '../../src/registry/registry-state.ts';
 import { CaptureDecoder, encodeCapture } from '../../src/registry/snapshot.ts';
-import { bytesOf, decodeCapture, MachineDriver, registration } from './machine-driver.ts';
+import { bytesOf, decodeCapture, entry, MachineDriver, registration } from './machine-driver.ts';
 import { RandomLog } from './random-commands.ts';
 
 function someState(): RegistryState {
@@ -27,6 +27,31 @@ describe('a snapshot', () => {
   test('of an empty state comes back', () => {
     const empty = new RegistryState();
     expect(RegistryState.restore(decodeCapture(bytesOf(empty.capture()))).hash()).toBe(empty.hash());
+  });
+
+  test('trap 35: restored knows who is gone, and since when', () => {
+    const machine = new MachineDriver();
+    machine.register('billing', 'one');
+    machine.deregister('billing', 'one');
+    const restored = RegistryState.restore(decodeCapture(bytesOf(machine.state.capture())));
+    expect(machine.state.tombstone('billing', 'one')).toMatchObject({ cause: 'deregistered', leaseId: 1 });
+    expect(restored.tombstone('billing', 'one')).toEqual(machine.state.tombstone('billing', 'one'));
+  });
+
+  test('trap 34: restored applies a request that it knows no second time', () => {
+    const machine = new MachineDriver();
+    const register = {
+      type: 'register',
+      registration: registration('billing', 'one'),
+      validateDependencies: false,
+    } as const;
+    const first = machine.apply(register, 'again');
+    machine.deregister('billing', 'one');
+    const restored = RegistryState.restore(decodeCapture(bytesOf(machine.state.capture())));
+    const stamp = { wallMs: machine.wallMs, leaseMs: machine.leaseMs };
+    const second = restored.apply(restored.appliedIndex + 1, entry('again', register, stamp));
+    expect(second).toEqual({ requestId: 'again', result: first.result, events: [] });
+    expect(restored.find('billing', 'one')).toBeUndefined();
   });
 
   test('of many instances is made in chunks of about 256 KiB, each only when it is asked for', () => {

@@ -21,7 +21,7 @@ export const pythonClientMutations: readonly Mutation[] = [
     search:
       '            if self._is_over():\n                return Beat(is_last=True)\n            self._registration = self._leases.register(',
     replacement: '            self._registration = self._leases.register(',
-    caughtBy: [{ test: 'clients/python/tests/test_heartbeats.py' }],
+    caughtBy: [{ test: 'clients/python/tests/test_heart.py' }],
   },
   {
     trap: 35,

@@ -57,7 +57,7 @@ export const registryMutations: readonly Mutation[] = [
     file: 'src/registry/registry-state.ts',
     search: 'for (const request of capture.requests) state.#requests.remember(request);',
     replacement: '',
-    caughtBy: [{ test: 'test/registry/snapshot.test.ts' }],
+    caughtBy: [{ test: 'test/registry/snapshot.test.ts', named: 'trap 34:' }],
   },
   {
     trap: 35,
@@ -81,7 +81,7 @@ export const registryMutations: readonly Mutation[] = [
     file: 'src/registry/registry-state.ts',
     search: 'for (const tombstone of capture.tombstones) state.#graveyard.bury(tombstone);',
     replacement: '',
-    caughtBy: [{ test: 'test/registry/snapshot.test.ts' }],
+    caughtBy: [{ test: 'test/registry/snapshot.test.ts', named: 'trap 35:' }],
   },
   {
     trap: 36,
