@@ -225,7 +225,7 @@ export const raftMutations: readonly Mutation[] = [
     search:
       '    if (this.#writingThrough !== null) this.#writingThrough = Math.min(this.#writingThrough, index - 1);\n',
     replacement: '',
-    caughtBy: [{ test: 'test/raft/traps/log.test.ts', named: 'trap 15:' }],
+    caughtBy: [{ test: 'test/raft/traps/log.test.ts', named: 'trap 15:' }, { simulatorSeeds: 100 }],
   },
   {
     trap: 15,
