@@ -19,6 +19,8 @@ interface Proposal {
   readonly servedMs: number;
   /** How often a leader had begun to serve until then. */
   readonly begun: number;
+  /** Whether some member may have witnessed a leader that served, not long before. */
+  readonly watched: boolean;
 }
 
 /** What the registry promises of instances and leases, checked with each entry when a member first applies it. */
@@ -63,7 +65,12 @@ export class RegistryChecks {
   /** An entry of this index and term was written somewhere for the first time. */
   proposed(entry: Entry): void {
     const { totalMs: servedMs, begun } = this.#serving;
-    this.#proposals.set(`${entry.index}/${entry.term}`, { atMs: this.#world.nowMs, servedMs, begun });
+    this.#proposals.set(`${entry.index}/${entry.term}`, {
+      atMs: this.#world.nowMs,
+      servedMs,
+      begun,
+      watched: this.#isWatched,
+    });
   }
 
   /** A member is the first to apply this entry. */
@@ -84,7 +91,7 @@ export class RegistryChecks {
     this.#checkOnce(applied);
     this.#checkEvents(applied);
     if (command.type === 'heartbeats') for (const leaseId of command.leaseIds) this.#unreported.delete(leaseId);
-    if (command.type === 'open-term') this.#checkOpening(command.coldStart, entry);
+    if (command.type === 'open-term') this.#checkOpening(command.coldStart, entry, proposal);
     this.#checkUnreported(index);
     if (command.type !== 'expire') return;
     for (const { type, instance } of applied.outcome.events) this.#checkExpiry(index, type, instance, proposal);
@@ -143,7 +150,7 @@ export class RegistryChecks {
     return servedMs * maxRate + (begun + 1) * (maxTickCreditMs + tickMs) + 1;
   }
 
-  #checkOpening(coldStart: boolean, entry: Entry): void {
+  #checkOpening(coldStart: boolean, entry: Entry, { watched }: Proposal): void {
     if (coldStart) {
       this.coldStarts++;
       for (const { leaseId, status } of this.#journal.state.instances()) {
@@ -152,13 +159,16 @@ export class RegistryChecks {
       }
       return;
     }
+    if (watched) return;
+    this.#world.violate('cold-start', `term ${entry.term} is opened as if watched, by members that saw nothing`);
+  }
+
+  get #isWatched(): boolean {
     const { lastServedMs } = this.#serving;
-    const hasWitness = [...this.#startedAtMs.values()].some((atMs) => lastServedMs !== null && atMs < lastServedMs);
-    const ageMs = lastServedMs === null ? Number.POSITIVE_INFINITY : this.#world.nowMs - lastServedMs;
+    if (lastServedMs === null) return false;
+    const hasWitness = [...this.#startedAtMs.values()].some((atMs) => atMs < lastServedMs);
     // Words of a leader may reach a member late; but nobody can have heard them who began after the last of them.
-    if (!hasWitness || ageMs > vouchMs / this.#settings.minRate + 10_000) {
-      this.#world.violate('cold-start', `term ${entry.term} is opened as if watched, by members that saw nothing`);
-    }
+    return hasWitness && this.#world.nowMs - lastServedMs <= vouchMs / this.#settings.minRate + 10_000;
   }
 
   #checkUnreported(index: number): void {
