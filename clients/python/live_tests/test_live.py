@@ -168,6 +168,29 @@ class Live(unittest.TestCase):
 
         asyncio.run(main())
 
+    def test_a_watch_tells_what_happens_through_any_node_and_goes_on_where_another_ended(self) -> None:
+        self.writer.register("live-watch", "1.0.0", {"CLI": "x"}, instance_id="w-1")
+        with self.reader.watch(service="live-watch", initial=True) as events:
+            self.assertEqual([next(events).id, next(events).type], ["w-1", "synced"])
+            self.writer.register("live-watch", "1.0.1", {"CLI": "x"}, instance_id="w-1")
+            event = next(events)
+            self.assertEqual((event.type, event.id, event.revision), ("updated", "w-1", events.revision))
+        self.writer.deregister("live-watch", "w-1")
+        self.writer.register("live-watch", "1.0.0", {"CLI": "x"}, instance_id="w-2")
+        with self.writer.watch(service="live-watch", from_revision=events.revision) as later:
+            self.assertEqual([(each.type, each.id) for _, each in zip(range(2), later)],
+                             [("deregistered", "w-1"), ("registered", "w-2")])  # fmt: skip
+
+    def test_an_asynchronous_watch_tells_the_same(self) -> None:
+        async def main() -> None:
+            async with ManifestClient(live.urls(), timeout=20) as client:
+                async with client.watch_async(name="live-awatch") as events:
+                    own_id = await client.register_async("live-awatch", "1.0.0", {"CLI": "x"})
+                    event = await events.__anext__()
+                    self.assertEqual((event.type, event.id), ("registered", own_id))
+
+        asyncio.run(main())
+
     def test_the_registry_lists_itself_and_is_healthy(self) -> None:
         self.assertIn(":", self.reader.get_service("manifest")["interfaces"]["REST"])
         self.assertEqual(self.reader.health()["status"], "healthy")

@@ -24,12 +24,16 @@ from .errors import (
 )
 from .heartbeats import HeartbeatManager
 from .heartbeats_async import AsyncHeartbeatManager
-from .records import HealthReport, ServiceRecord
+from .records import HealthReport, ServiceRecord, WatchedRecord
 from .registered import AsyncRegisteredInstance, RegisteredInstance
+from .watch import Watch
+from .watch_async import AsyncWatch
+from .watch_events import WatchEvent
 
 __all__ = [
     "AsyncHeartbeatManager",
     "AsyncRegisteredInstance",
+    "AsyncWatch",
     "CachedRegistry",
     "DependenciesNotReadyError",
     "DependencyNotFoundError",
@@ -49,5 +53,8 @@ __all__ = [
     "UnavailableError",
     "ValidationError",
     "WaitProgress",
+    "Watch",
+    "WatchEvent",
+    "WatchedRecord",
     "__version__",
 ]

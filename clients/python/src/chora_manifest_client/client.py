@@ -11,11 +11,13 @@ from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Type,
 from . import arguments, dependencies
 from .async_lane import AsyncLane
 from .dependencies import WaitProgress
+from .filters import MetadataValue
 from .heartbeat_schedule import HookResult
 from .heartbeats_async import AsyncHeartbeatManager
 from .records import HealthReport, ServiceRecord
 from .registered import AsyncRegisteredInstance
 from .sync_client import UNSTATED_VERSION, SyncManifestClient, registration_body
+from .watch_async import AsyncWatch
 
 _T = TypeVar("_T")
 
@@ -189,12 +191,50 @@ class ManifestClient(SyncManifestClient):
     async def _look_up_async(self, name: str, seconds: Optional[float]) -> dependencies.Found:
         return await self._in_thread(functools.partial(self._look_up, name, seconds))
 
+    def watch_async(
+        self,
+        *,
+        initial: bool = False,
+        from_revision: Optional[int] = None,
+        service: Optional[str] = None,
+        name: Optional[str] = None,
+        status: Optional[str] = None,
+        tag: Union[str, Iterable[str], None] = None,
+        dependency: Optional[str] = None,
+        environment: Optional[str] = None,
+        interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
+        patience: Optional[float] = None,
+    ) -> AsyncWatch:
+        """See ``watch``; for ``async with`` and ``async for``."""
+        return AsyncWatch(
+            self.watch(
+                initial=initial,
+                from_revision=from_revision,
+                service=service,
+                name=name,
+                status=status,
+                tag=tag,
+                dependency=dependency,
+                environment=environment,
+                interface=interface,
+                version=version,
+                metadata=metadata,
+                region=region,
+                owner=owner,
+                patience=patience,
+            )
+        )
+
     async def health_async(self) -> HealthReport:
         """See ``health``."""
         return await self._in_thread(self.health)
 
     def close(self) -> None:
-        """Closes the connections. Instances stay registered; later calls raise ``ManifestError``."""
+        """Closes the connections and ends the watches. Instances stay registered; later calls raise ``ManifestError``."""
         super().close()
         self._calls.close()
         self._heartbeats.close()

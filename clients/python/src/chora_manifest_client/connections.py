@@ -49,7 +49,7 @@ class ClosedError(Exception):
 
 
 @dataclass(frozen=True)
-class _Connection:
+class Connection:
     """An open connection. http.client lets go of its socket where a node announces that it will close; we do not."""
 
     http: http.client.HTTPConnection
@@ -70,7 +70,7 @@ class ConnectionPool:
 
     def __init__(self, ssl_context: Optional[ssl.SSLContext] = None) -> None:
         self._ssl_context = ssl_context
-        self._idle: Dict[Endpoint, Deque[_Connection]] = {}
+        self._idle: Dict[Endpoint, Deque[Connection]] = {}
         self._closed = False
 
     def exchange(
@@ -103,7 +103,7 @@ class ConnectionPool:
             except _ClosedByNode:
                 pass
         try:
-            fresh = self._open(endpoint, min(time.monotonic() + connect_seconds, deadline))
+            fresh = self.open(endpoint, min(time.monotonic() + connect_seconds, deadline))
             answer = self._exchange_on(fresh, endpoint, method, path, headers, body, deadline)
         except _ClosedByNode as problem:
             raise NoAnswerError(f"{endpoint} closed the connection without an answer") from problem
@@ -130,11 +130,22 @@ class ConnectionPool:
                     break
                 connection.close()
 
-    def _open(self, endpoint: Endpoint, deadline: float) -> _Connection:
+    def open(self, endpoint: Endpoint, deadline: float) -> Connection:
+        """Opens a connection that the caller closes.
+
+        Args:
+            deadline: when it must be there, on the monotonic clock, in seconds.
+
+        Raises:
+            NotSentError: it could not be opened in time.
+            ClosedError: the client was closed.
+        """
+        if self._closed:
+            raise ClosedError()
         try:
             stream = addresses.connect(endpoint.host, endpoint.port, deadline)
         except OSError as problem:
-            raise NotSentError(f"cannot connect to {endpoint} ({_reason(problem)})") from problem
+            raise NotSentError(f"cannot connect to {endpoint} ({reason_of(problem)})") from problem
         connection = http.client.HTTPConnection(endpoint.host, endpoint.port)
         try:
             if endpoint.scheme == "https":
@@ -143,13 +154,13 @@ class ConnectionPool:
                 stream = self._tls().wrap_socket(stream, server_hostname=endpoint.host)
         except (OSError, ValueError) as problem:
             stream.close()
-            raise NotSentError(f"cannot connect to {endpoint} ({_reason(problem)})") from problem
+            raise NotSentError(f"cannot connect to {endpoint} ({reason_of(problem)})") from problem
         except BaseException:
             stream.close()
             raise
         timed = TimedSocket(stream)
         connection.sock = timed
-        return _Connection(connection, timed)
+        return Connection(connection, timed)
 
     def _tls(self) -> ssl.SSLContext:
         if self._ssl_context is None:
@@ -159,7 +170,7 @@ class ConnectionPool:
 
     def _exchange_on(
         self,
-        connection: _Connection,
+        connection: Connection,
         endpoint: Endpoint,
         method: str,
         path: str,
@@ -178,7 +189,7 @@ class ConnectionPool:
         except (http.client.RemoteDisconnected, BrokenPipeError, ConnectionResetError) as problem:
             raise _ClosedByNode() from problem
         except (OSError, http.client.HTTPException) as problem:
-            raise NoAnswerError(f"no answer from {endpoint} ({_reason(problem)})") from problem
+            raise NoAnswerError(f"no answer from {endpoint} ({reason_of(problem)})") from problem
         finally:
             # Also reached by KeyboardInterrupt and the like: half an exchange must not meet the next request.
             if keep:
@@ -186,7 +197,7 @@ class ConnectionPool:
             else:
                 connection.close()
 
-    def _take(self, endpoint: Endpoint) -> Optional[_Connection]:
+    def _take(self, endpoint: Endpoint) -> Optional[Connection]:
         while True:
             if self._closed:
                 raise ClosedError()
@@ -198,7 +209,7 @@ class ConnectionPool:
                 return kept
             kept.close()
 
-    def _give_back(self, endpoint: Endpoint, connection: _Connection) -> None:
+    def _give_back(self, endpoint: Endpoint, connection: Connection) -> None:
         waiting = self._idle.setdefault(endpoint, deque())
         if len(waiting) >= MAX_IDLE_PER_ENDPOINT:
             connection.close()
@@ -208,7 +219,7 @@ class ConnectionPool:
             self._close_idle()
 
 
-_NONE: Deque[_Connection] = deque(maxlen=0)
+_NONE: Deque[Connection] = deque(maxlen=0)
 
 
 class _ClosedByNode(Exception):
@@ -241,7 +252,8 @@ def _is_readable(kept: socket.socket) -> bool:
     return bool(select.select([kept], [], [], 0)[0])
 
 
-def _reason(problem: Exception) -> str:
+def reason_of(problem: Exception) -> str:
+    """What went wrong with a connection, in few words."""
     if isinstance(problem, socket.timeout):
         return "timed out"
     if isinstance(problem, OSError) and problem.strerror:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, TypedDict
+from typing import Any, Dict, List, TypedDict
 
 
 class _ServiceRecordBase(TypedDict):
@@ -40,3 +40,10 @@ class HealthReport(TypedDict, total=False):
     node: str
     leader: str
     term: int
+
+
+class WatchedRecord(ServiceRecord, total=False):
+    """A record in an event of a watch. ``status`` is ``down`` where the instance is no longer listed."""
+
+    #: Which parts differ from before: ``status``, ``lease_id``, ``version``, ``interfaces``, ``metadata``, ``ttl``.
+    changed: List[str]

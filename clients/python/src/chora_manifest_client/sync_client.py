@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import ssl
+import weakref
 from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union, cast
 
 from . import arguments, dependencies, fork_safety
@@ -12,6 +13,7 @@ from .answers import RegistryAnswer, joined
 from .dependencies import WaitProgress
 from .endpoints import DEFAULT_URL, parse_endpoints
 from .errors import ManifestError, RateLimitError, ServiceNotFoundError, UnavailableError, ValidationError
+from .filters import MetadataValue, filters_of
 from .leases import Leases
 from .paging import read_all
 from .heartbeat_schedule import HookResult
@@ -21,6 +23,7 @@ from .registered import RegisteredInstance
 from .retries import Clock
 from .selection import TurnTaker
 from .transport import Reply, Request, Transport
+from .watch import Watch
 
 #: A version for those who do not state one.
 UNSTATED_VERSION = "0.0.0"
@@ -68,6 +71,7 @@ class SyncManifestClient:
         self._clock = Clock()
         self._turns = TurnTaker()
         self._leases = Leases(self._transport)
+        self._watches: "weakref.WeakSet[Watch]" = weakref.WeakSet()
         fork_safety.watch(self)
 
     def register(
@@ -340,6 +344,71 @@ class SyncManifestClient:
         except (UnavailableError, RateLimitError) as error:
             return error
 
+    def watch(
+        self,
+        *,
+        initial: bool = False,
+        from_revision: Optional[int] = None,
+        service: Optional[str] = None,
+        name: Optional[str] = None,
+        status: Optional[str] = None,
+        tag: Union[str, Iterable[str], None] = None,
+        dependency: Optional[str] = None,
+        environment: Optional[str] = None,
+        interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
+        patience: Optional[float] = None,
+    ) -> Watch:
+        """Tells every change as it happens, without end, over whichever nodes answer. Nothing is lost, nothing told twice.
+
+        >>> with client.watch(service="orchestrator", initial=True) as events:
+        ...     for event in events:
+        ...         print(event.type, event.name, event.id)
+
+        Nothing is sent before the ``with`` block is entered or the first event is asked for.
+
+        Args:
+            initial: begins with the present state: a ``current`` event for each instance, then ``synced``. Otherwise with
+                what happens from now on.
+            from_revision: begins after this revision, such as the ``revision`` of an earlier watch; ``initial`` then says
+                nothing. Where the registry's memory does not reach back so far, ``compacted`` says so, and the state
+                follows.
+            service: only this service.
+            name: only services whose names begin so.
+            patience: seconds without any node after which it fails with ``UnavailableError``; by default it never does.
+
+        The other arguments are the filters of ``list_services``. What leaves the selection is told, too: the record of an
+        event then no longer meets the conditions.
+
+        Returns:
+            An iterator of ``WatchEvent``, to be closed by ``with`` or ``close()``.
+
+        Raises:
+            ValidationError: an argument is wrong. What only the registry can judge is raised with the first event.
+        """
+        filters = filters_of(
+            status=status,
+            tag=tag,
+            dependency=dependency,
+            environment=environment,
+            interface=interface,
+            version=version,
+            metadata=metadata,
+            region=region,
+            owner=owner,
+            name=name,
+            service=None if service is None else arguments.service_name(service, "service"),
+        )
+        if from_revision is not None:
+            arguments.whole_number(from_revision, "from_revision", 0)
+        patience_seconds = arguments.optional_seconds(patience, "patience")
+        made = Watch(self._transport, filters.query(), initial, from_revision, patience_seconds, self._clock)
+        self._watches.add(made)
+        return made
+
     def health(self) -> HealthReport:
         """Asks each node in turn until one is healthy; if none is, returns what the last one reported.
 
@@ -354,8 +423,10 @@ class SyncManifestClient:
             raise
 
     def close(self) -> None:
-        """Closes the connections. Instances stay registered; later calls raise ``ManifestError``."""
+        """Closes the connections and ends the watches. Instances stay registered; later calls raise ``ManifestError``."""
         self._transport.close()
+        for each in list(self._watches):
+            each.close()
 
     def forget_after_fork(self) -> None:
         """Called in a forked child."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import ssl
+import time
 import uuid
 from dataclasses import dataclass, replace
 from typing import Any, Dict, List, Mapping, Optional, Tuple, Union
@@ -21,6 +22,7 @@ from .errors import (
     UnavailableError,
     error_from_answer,
 )
+from .event_stream import EventStream
 from .retries import Budget, Clock, connect_seconds, retry_after_seconds
 
 _logger = logging.getLogger("chora_manifest_client")
@@ -69,6 +71,7 @@ class Transport:
     ) -> None:
         self._clock = clock or Clock()
         self._order = EndpointOrder(endpoints, self._clock.monotonic)
+        self.endpoints = endpoints
         self._pool = ConnectionPool(ssl_context)
         self._auth_token = auth_token
         self._timeout_seconds = timeout_seconds
@@ -86,6 +89,34 @@ class Transport:
     def forget_after_fork(self) -> None:
         """Leaves the parent's connections to the parent."""
         self._pool.forget_after_fork()
+
+    def open_stream(self, endpoint: Endpoint) -> EventStream:
+        """Connects to a node, for an answer that goes on and on; the caller closes it.
+
+        Raises:
+            NotSentError: that was not possible in time.
+            ClosedError: the client was closed.
+        """
+        deadline = time.monotonic() + connect_seconds(self._timeout_seconds)
+        return EventStream(endpoint, self._pool.open(endpoint, deadline))
+
+    def begin_stream(self, stream: EventStream, request: Request) -> None:
+        """Sends the request and waits for the first word of the answer.
+
+        Raises:
+            ManifestError: a refusal, or something that is no stream of events.
+            NoAnswerError: none came within the limit of a call.
+        """
+        request_id = uuid.uuid4().hex
+        headers = {**self._headers(request, request_id), "Accept": "text/event-stream"}
+        answer = stream.begin(_target(request), headers, self._timeout_seconds)
+        if answer is None:
+            return
+        outcome = self._read(stream.endpoint, answer, request_id)
+        if isinstance(outcome, _Failure):
+            raise outcome.error
+        message = f"{stream.endpoint} answered a watch with something that is no stream of events; is it a registry?"
+        raise ManifestError("unexpected_answer", message, request_id=request_id, http_status=answer.status)
 
     def call(self, request: Request, rounds: Optional[int] = None, timeout_seconds: Optional[float] = None) -> Reply:
         """Sends the request until a node gives an answer that another attempt could not better.
@@ -132,12 +163,11 @@ class Transport:
     def _attempt(
         self, endpoint: Endpoint, request: Request, request_id: str, attempt_seconds: float
     ) -> Union[Reply, _Failure]:
-        path = request.path + (f"?{urlencode(request.query)}" if request.query else "")
         try:
             answer = self._pool.exchange(
                 endpoint,
                 request.method,
-                path,
+                _target(request),
                 self._headers(request, request_id),
                 request.body,
                 connect_seconds(attempt_seconds),
@@ -187,6 +217,10 @@ class Transport:
         if self._auth_token is not None:
             headers["Authorization"] = f"Bearer {self._auth_token}"
         return headers
+
+
+def _target(request: Request) -> str:
+    return request.path + (f"?{urlencode(request.query)}" if request.query else "")
 
 
 def _last_word(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import queue
 import socket
 import threading
 from dataclasses import dataclass, field
@@ -44,7 +45,48 @@ class StaySilent:
     """Keep the connection and never answer, until the server stops."""
 
 
-Behaviour = Union[Respond, HangUp, StaySilent]
+class Stream:
+    """An answer that goes on: what a test sends, as it sends it, until it ends it or tears it off."""
+
+    def __init__(self, *texts: str) -> None:
+        self._pieces: "queue.SimpleQueue[Optional[bytes]]" = queue.SimpleQueue()
+        self._is_torn = False
+        self.is_open = threading.Event()  #: its head has been sent
+        for text in texts:
+            self.send(text)
+
+    def send(self, text: str) -> "Stream":
+        self._pieces.put(text.encode())
+        return self
+
+    def end(self) -> "Stream":
+        self._pieces.put(None)
+        return self
+
+    def tear(self) -> "Stream":
+        self._is_torn = True
+        return self.end()
+
+    def carry_out(self, handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        self.is_open.set()
+        handler.close_connection = True
+        while True:
+            piece = self._pieces.get()
+            if piece is None:
+                break
+            try:
+                handler.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+            except OSError:
+                return
+        if not self._is_torn:
+            handler.wfile.write(b"0\r\n\r\n")
+
+
+Behaviour = Union[Respond, HangUp, StaySilent, Stream]
 
 
 def refuse(
@@ -119,6 +161,9 @@ class ScriptedServer:
         if isinstance(behaviour, StaySilent):
             self._stopped.wait()
             handler.close_connection = True
+            return
+        if isinstance(behaviour, Stream):
+            behaviour.carry_out(handler)
             return
         if isinstance(behaviour, HangUp):
             if behaviour.after_half_of is not None:
