@@ -23,10 +23,29 @@ export class CommandError extends Error {
   readonly exitCode: ExitCode;
   /** What to do about it. */
   readonly hint: string | null;
+  /** The registry's answer where this is one; `null` where it is not. */
+  readonly status: number | null;
 
-  constructor(message: string, exitCode: ExitCode = exitCodes.failure, hint: string | null = null) {
+  constructor(
+    message: string,
+    exitCode: ExitCode = exitCodes.failure,
+    hint: string | null = null,
+    status: number | null = null,
+  ) {
     super(message);
     this.exitCode = exitCode;
     this.hint = hint;
+    this.status = status;
+  }
+}
+
+/** Ends the command with the exit code of another one that it ran, and without a word. */
+export class CommandEnded extends Error {
+  override readonly name = 'CommandEnded';
+  readonly exitCode: number;
+
+  constructor(exitCode: number) {
+    super(`the command that was run ended with ${exitCode}`);
+    this.exitCode = exitCode;
   }
 }

@@ -10,20 +10,27 @@ import { addServeCommand } from './commands/serve.ts';
 import { addStatusCommand } from './commands/status.ts';
 import { addWaitCommand } from './commands/wait.ts';
 import { addWatchCommand } from './commands/watch.ts';
-import { CommandError, type ExitCode, exitCodes, exitCodesHelp } from './exit-codes.ts';
+import { CommandEnded, CommandError, exitCodes, exitCodesHelp } from './exit-codes.ts';
 import { version } from './version.ts';
 
 /** Runs one command line, without the program's name in front, and returns the exit code. Never throws. */
-export async function runCommandLine(args: readonly string[], io: CommandIo): Promise<ExitCode> {
+export async function runCommandLine(args: readonly string[], io: CommandIo): Promise<number> {
   try {
-    await createProgram(io).parseAsync([...args], { from: 'user' });
+    await createProgram(io, afterDashes(args)).parseAsync([...args], { from: 'user' });
     return exitCodes.ok;
   } catch (error) {
     return report(error, io);
   }
 }
 
-export function createProgram(io: CommandIo): Command {
+/** What stands after the first `--`. */
+function afterDashes(args: readonly string[]): readonly string[] {
+  const at = args.indexOf('--');
+  return at < 0 ? [] : args.slice(at + 1);
+}
+
+/** @param trailing what stands after `--`, which the parser hands on among the other arguments */
+export function createProgram(io: CommandIo, trailing: readonly string[] = []): Command {
   const program = new Command('chora-manifest')
     .description('A strongly consistent service registry: run it, and look into it.')
     .version(version, '-V, --version', 'print the version')
@@ -51,15 +58,16 @@ ${exitCodesHelp}`,
   addGetCommand(program, io);
   addWatchCommand(program, io);
   addWaitCommand(program, io);
-  addRegisterCommand(program, io);
+  addRegisterCommand(program, io, trailing);
   addDeregisterCommand(program, io);
   addStatusCommand(program, io);
   return program;
 }
 
-function report(error: unknown, io: CommandIo): ExitCode {
+function report(error: unknown, io: CommandIo): number {
   // Commander has said what it has to say.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  if (error instanceof CommandEnded) return error.exitCode;
   if (error instanceof CommandError) {
     io.writeError(`error: ${error.message}\n`);
     if (error.hint !== null) io.writeError(`hint: ${error.hint}\n`);

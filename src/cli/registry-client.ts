@@ -20,6 +20,10 @@ export interface Question {
 }
 
 export interface Answer {
+  /** Of the member that gave it. */
+  readonly url: string;
+  /** Another member had been asked and went silent: the question may have been carried out twice. */
+  readonly isRepeated: boolean;
   readonly body: unknown;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
 }
@@ -63,11 +67,13 @@ const neverSent: ReadonlySet<string> = new Set([
  */
 export async function ask(connection: Connection, question: Question): Promise<Answer> {
   const failures: CommandError[] = [];
+  let isRepeated = false;
   for (const url of connection.urls) {
     const attempt = await askMember(url, connection, question);
-    if (attempt.type === 'answer') return attempt.answer;
+    if (attempt.type === 'answer') return { ...attempt.answer, isRepeated };
     if (attempt.type === 'refused') throw attempt.error;
     if (attempt.type === 'unknown' && !question.repeatable) throw attempt.error;
+    if (attempt.type === 'unknown') isRepeated = true;
     failures.push(attempt.error);
     if (question.signal?.aborted) break;
   }
@@ -93,7 +99,10 @@ async function askMember(url: string, { token, timeoutMs }: Connection, question
       method: question.method,
       headers,
       body: question.body === undefined ? null : JSON.stringify(question.body),
-      signal: AbortSignal.any([AbortSignal.timeout(timeoutMs), ...(question.signal ? [question.signal] : [])]),
+      signal: AbortSignal.any([
+        AbortSignal.timeout(Math.ceil(timeoutMs)),
+        ...(question.signal ? [question.signal] : []),
+      ]),
       // The time of the whole answer is limited already, and may be longer than what the library allows its parts.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -114,11 +123,11 @@ export function judge(url: string, status: number, headers: Answer['headers'], t
   if (body === undefined || (status >= 300 && status < 400)) {
     return { type: 'refused', error: noRegistry(url, status) };
   }
-  if (status < 300) return { type: 'answer', answer: { body, headers } };
+  if (status < 300) return { type: 'answer', answer: { url, isRepeated: false, body, headers } };
   const { error, message } = (body ?? {}) as { readonly error?: unknown; readonly message?: unknown };
   const said = typeof message === 'string' ? message : `the registry answered ${status}`;
   const code = typeof error === 'string' ? ` [${error}]` : '';
-  const failure = new CommandError(`${said}${code}`, exitCodeOf[status] ?? exitCodes.failure, hintFor(status));
+  const failure = new CommandError(`${said}${code}`, exitCodeOf[status] ?? exitCodes.failure, hintFor(status), status);
   if (status === 503 || status === 429) return { type: 'elsewhere', error: failure };
   return { type: status === 504 ? 'unknown' : 'refused', error: failure };
 }

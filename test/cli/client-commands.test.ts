@@ -116,6 +116,10 @@ describe('register', () => {
   });
 
   it.each<[string, string[], string]>([
+    ['two names', ['a', 'b'], 'one NAME only, not also "b"'],
+    ['a command without --keep-alive', ['a', '--', 'true'], 'a command to run goes with --keep-alive'],
+    ['--keep-alive without a command', ['a', '--keep-alive'], '--keep-alive needs a command after --'],
+    ['--keep-alive without a name', ['--keep-alive', '--', 'true'], 'give a NAME, or the whole record with --file'],
     ['no name', ['--version', '1.0.0'], 'give a NAME, or the whole record with --file'],
     ['a name and a file', ['a', '--file', '-'], 'either a NAME or --file'],
     ['an interface without a type', ['a', '--interface', 'http://h'], '--interface must be TYPE=ADDRESS'],

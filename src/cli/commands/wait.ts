@@ -39,7 +39,7 @@ ${exitCodesHelp}`,
 
 async function wait(names: readonly string[], flags: WaitFlags, io: CommandIo): Promise<void> {
   const connection = connectionFrom({ ...flags, timeout: answerTimeout });
-  const timeoutMs = durationMsOf(flags.timeout, '--timeout');
+  const timeoutMs = Math.ceil(durationMsOf(flags.timeout, '--timeout'));
   const count = wholeNumberOf(flags.count, '--count', 1);
   const conditions = conditionsFrom(flags);
   const deadline = AbortSignal.timeout(timeoutMs);
