@@ -4,6 +4,7 @@ import { addDeregisterCommand } from './commands/deregister.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addGatewayCommand } from './commands/gateway.ts';
 import { addGetCommand } from './commands/get.ts';
+import { addGraphCommand } from './commands/graph.ts';
 import { addListCommand } from './commands/list.ts';
 import { addRegisterCommand } from './commands/register.ts';
 import { addServeCommand } from './commands/serve.ts';
@@ -60,6 +61,7 @@ ${exitCodesHelp}`,
   addWaitCommand(program, io);
   addRegisterCommand(program, io, trailing);
   addDeregisterCommand(program, io);
+  addGraphCommand(program, io);
   addStatusCommand(program, io);
   return program;
 }

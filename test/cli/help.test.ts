@@ -27,6 +27,7 @@ describe('help', () => {
       'wait',
       'register',
       'deregister',
+      'graph',
       'status',
     ]);
   });
