@@ -1,5 +1,6 @@
 import { Command, CommanderError } from 'commander';
 import type { CommandIo } from './command-io.ts';
+import { addCompletionCommand } from './commands/completion.ts';
 import { addDeregisterCommand } from './commands/deregister.ts';
 import { addDevCommand } from './commands/dev.ts';
 import { addGatewayCommand } from './commands/gateway.ts';
@@ -63,6 +64,7 @@ ${exitCodesHelp}`,
   addDeregisterCommand(program, io);
   addGraphCommand(program, io);
   addStatusCommand(program, io);
+  addCompletionCommand(program, io);
   return program;
 }
 

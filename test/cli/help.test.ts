@@ -29,6 +29,7 @@ describe('help', () => {
       'deregister',
       'graph',
       'status',
+      'completion',
     ]);
   });
 
