@@ -98,10 +98,11 @@ class Live(unittest.TestCase):
     def test_filters_select(self) -> None:
         self.writer.register(
             "live-filter", "1.0.0", {"REST": "http://h:1"},
-            {"tags": ["live-x", "live-y"], "environment": "staging", "dependencies": ["live-needed"]},
+            {"tags": ["live-x", "live-y"], "environment": "staging", "dependencies": ["live-needed"],
+             "region": "live-eu", "owner": "me", "live-zones": [1, 2]},
             instance_id="a",
         )  # fmt: skip
-        self.writer.register("live-filter", "1.0.0", {"CLI": "x"}, {"tags": ["live-x"]}, instance_id="b")
+        self.writer.register("live-filter", "2.3.0", {"CLI": "x"}, {"tags": ["live-x"]}, instance_id="b")
         for filters, expected in [
             (dict(tag="live-x"), ["a", "b"]),
             (dict(tag=["live-x", "live-y"]), ["a"]),
@@ -109,6 +110,9 @@ class Live(unittest.TestCase):
             (dict(dependency="live-needed"), ["a"]),
             (dict(interface="CLI", name="live-filter"), ["b"]),
             (dict(status="up", name="live-filter"), ["a", "b"]),
+            (dict(version="^2.1", name="live-filter"), ["b"]),
+            (dict(region="live-eu", owner="me"), ["a"]),
+            (dict(metadata={"live-zones": 2}), ["a"]),
             (dict(status="unhealthy", name="live-filter"), []),
             (dict(name="live-filter", limit=1), ["a"]),
             (dict(name="live-filter", limit=1, offset=1), ["b"]),
@@ -150,6 +154,19 @@ class Live(unittest.TestCase):
 
         found = self.reader.wait_for(["live-late"], timeout=20, on_progress=start_it)
         self.assertEqual(found["live-late"]["id"], "l")
+
+    def test_who_depends_on_whom_is_told(self) -> None:
+        self.writer.register("live-top", "1.0.0", {"CLI": "x"}, {"dependencies": ["live-middle"]})
+        self.writer.register("live-middle", "1.0.0", {"CLI": "x"}, {"dependencies": ["live-absent"]})
+        graph = self.reader.get_dependencies()
+        self.assertIn({"from": "live-top", "to": "live-middle"}, graph["edges"])
+        self.assertIn({"name": "live-absent", "required_by": ["live-middle"]}, graph["missing"])
+        direct = self.reader.get_dependencies("live-top")
+        self.assertEqual(([each["name"] for each in direct["dependencies"]], direct["ready"]), (["live-middle"], True))
+        self.assertFalse(self.reader.get_dependencies("live-top", transitive=True)["ready"])
+        dependents = self.reader.get_dependents("live-absent", transitive=True)["dependents"]
+        self.assertEqual([(each["name"], each["direct"]) for each in dependents],
+                         [("live-middle", True), ("live-top", False)])  # fmt: skip
 
     def test_a_cache_believes_a_registry_that_lists_an_instance_no_more(self) -> None:
         cache = CachedRegistry(self.reader, cache_ttl=0.001)

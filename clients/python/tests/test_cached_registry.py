@@ -75,7 +75,7 @@ class Cache(unittest.TestCase):
                 "/v1/services/s/instances",
                 "/v1/services/t/instances",
                 "/v1/services/s/instances?status=up&tag=a&tag=b",
-                "/v1/services?tag=a&name=s&limit=1000&offset=0",
+                "/v1/services?tag=a&name=s&limit=1000&cursor=",
             ],
         )
 
@@ -168,15 +168,16 @@ class Cache(unittest.TestCase):
 
     def test_a_list_in_pages_is_as_old_as_the_oldest_of_them(self) -> None:
         def page(request: Received) -> Behaviour:
-            is_first = "offset=0" in request.path
-            records = [self.record(n) for n in range(1_000)] if is_first else [self.record(n) for n in range(950, 960)]
-            return Respond(200, records, {"X-Manifest-Index": "9" if is_first else "7"})
+            if request.path.endswith("cursor="):
+                records = [self.record(n) for n in range(1_000)]
+                return Respond(200, records, {"X-Manifest-Index": "9", "X-Manifest-Cursor": "next"})
+            return Respond(200, [self.record(1_000)], {"X-Manifest-Index": "7"})
 
         self.registry.instead = page
-        self.assertEqual(len(self.cache.list_services()), 1_000)
+        self.assertEqual(len(self.cache.list_services()), 1_001)
         self.time.now += 31
         self.registry.instead = lambda _: Respond(200, [], {"X-Manifest-Index": "6"})
-        self.assertEqual(len(self.cache.list_services()), 1_000)
+        self.assertEqual(len(self.cache.list_services()), 1_001)
         self.time.now += 31
         self.registry.instead = lambda _: Respond(200, [], {"X-Manifest-Index": "7"})
         self.assertEqual(self.cache.list_services(), [])

@@ -1,5 +1,6 @@
 """What each call sends, and what it makes of the answer."""
 
+import asyncio
 import os
 import unittest
 from typing import Any, Dict, List, Optional
@@ -105,7 +106,7 @@ class Calls(unittest.TestCase):
             [
                 "/v1/services?status=up&tag=core&dependency=manifest&environment=production&limit=5&offset=0",
                 "/v1/services?tag=a&tag=b&interface=REST&name=orch&limit=7&offset=3",
-                "/v1/services?limit=1000&offset=0",
+                "/v1/services?limit=1000&cursor=",
             ],
         )
 
@@ -114,12 +115,48 @@ class Calls(unittest.TestCase):
 
         def page(request: Any) -> Respond:
             query = dict(part.split("=") for part in request.path.partition("?")[2].split("&"))
-            offset = int(query["offset"])
-            return Respond(200, everybody[offset : offset + int(query["limit"])])
+            begin = int(query["cursor"] or 0)
+            end = begin + int(query["limit"])
+            return Respond(200, everybody[begin:end], {"X-Manifest-Cursor": str(end)} if end < len(everybody) else {})
 
         client = self.start(page)
         self.assertEqual(client.list_services(), everybody)
         self.assertEqual(client.list_services(offset=2_400), everybody[2_400:])
+
+    def test_every_filter_is_asked_for(self) -> None:
+        client = self.start(Respond(200, []))
+        more: Any = dict(version=">=1 <3", metadata={"zone": 3, "new": True, "none": None}, region="eu", owner="me")
+        asked = "version=%3E%3D1+%3C3&metadata.new=true&metadata.none=null&metadata.owner=me&metadata.region=eu&metadata.zone=3"
+        client.list_services(limit=1, **more)
+        client.get_instances("s", **more)
+        self.assertEqual(
+            [each.path for each in self.server.received],
+            [f"/v1/services?{asked}&limit=1&offset=0", f"/v1/services/s/instances?{asked}"],
+        )
+        with self.assertRaises(ValidationError) as caught:
+            client.list_services(metadata={"zone": ["a"]})  # type: ignore[dict-item]
+        self.assertEqual(caught.exception.field, "metadata.zone")
+
+    def test_dependencies_are_asked_for_as_a_graph_and_of_one_service(self) -> None:
+        graph: Any = {"services": [], "edges": [], "missing": [], "cycles": [], "startup_order": []}
+        client = self.start(Respond(200, graph), Respond(200, {"name": "s"}), Respond(200, {"name": "s"}),
+                            Respond(200, {"name": "t"}), refuse(404, "service_not_found"))  # fmt: skip
+        self.assertEqual(client.get_dependencies(), graph)
+        self.assertEqual(client.get_dependencies("s")["name"], "s")
+        client.get_dependencies("s", transitive=True)
+        self.assertEqual(asyncio.run(client.get_dependents_async("t", transitive=True))["name"], "t")
+        with self.assertRaises(ServiceNotFoundError):
+            asyncio.run(client.get_dependencies_async("gone"))
+        self.assertEqual(
+            [each.path for each in self.server.received],
+            [
+                "/v1/dependencies",
+                "/v1/services/s/dependencies",
+                "/v1/services/s/dependencies?transitive=true",
+                "/v1/services/t/dependents?transitive=true",
+                "/v1/services/gone/dependencies",
+            ],
+        )
 
     def test_health_returns_the_report_of_a_healthy_node_and_of_an_unhealthy_one(self) -> None:
         sick = {"status": "unhealthy", "reason": "no leader", "node": "node-1"}

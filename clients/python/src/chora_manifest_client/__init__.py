@@ -8,6 +8,7 @@ from ._version import __version__
 from .cached_registry import CachedRegistry
 from .client import ManifestClient
 from .dependencies import WaitProgress
+from .dependency_graph import DependencyGraph, RelatedService, ServiceDependencies, ServiceDependents
 from .errors import (
     DependenciesNotReadyError,
     DependencyNotFoundError,
@@ -36,6 +37,7 @@ __all__ = [
     "AsyncWatch",
     "CachedRegistry",
     "DependenciesNotReadyError",
+    "DependencyGraph",
     "DependencyNotFoundError",
     "ForbiddenError",
     "HealthReport",
@@ -46,6 +48,9 @@ __all__ = [
     "OutcomeUnknownError",
     "RateLimitError",
     "RegisteredInstance",
+    "RelatedService",
+    "ServiceDependencies",
+    "ServiceDependents",
     "ServiceGoneError",
     "ServiceNotFoundError",
     "ServiceRecord",

@@ -6,11 +6,12 @@ import functools
 import logging
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Optional, Tuple, Union
+from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import arguments, fork_safety
 from .answers import LastAnswers, Question, RegistryAnswer
 from .errors import ManifestError, RateLimitError, ServiceNotFoundError, UnavailableError
+from .filters import Filters, MetadataValue, filters_of
 from .records import ServiceRecord
 from .selection import TurnTaker
 
@@ -80,9 +81,24 @@ class CachedRegistry:
         environment: Optional[str] = None,
         dependency: Optional[str] = None,
         interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
     ) -> List[ServiceRecord]:
         """See ``ManifestClient.get_instances``."""
-        return self._answer(*self._instances_question(name, status, tag, environment, dependency, interface))
+        filters = filters_of(
+            status=status,
+            tag=tag,
+            dependency=dependency,
+            environment=environment,
+            interface=interface,
+            version=version,
+            metadata=metadata,
+            region=region,
+            owner=owner,
+        )
+        return self._answer(*self._instances_question(name, filters))
 
     def list_services(
         self,
@@ -92,10 +108,26 @@ class CachedRegistry:
         dependency: Optional[str] = None,
         environment: Optional[str] = None,
         interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
         name: Optional[str] = None,
     ) -> List[ServiceRecord]:
         """See ``ManifestClient.list_services``; always all pages."""
-        return self._answer(*self._list_question(status, tag, dependency, environment, interface, name))
+        filters = filters_of(
+            status=status,
+            tag=tag,
+            dependency=dependency,
+            environment=environment,
+            interface=interface,
+            version=version,
+            metadata=metadata,
+            region=region,
+            owner=owner,
+            name=name,
+        )
+        return self._answer(*self._list_question(filters))
 
     async def get_service_async(self, name: str) -> ServiceRecord:
         """See ``get_service``."""
@@ -110,11 +142,24 @@ class CachedRegistry:
         environment: Optional[str] = None,
         dependency: Optional[str] = None,
         interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
     ) -> List[ServiceRecord]:
         """See ``get_instances``."""
-        return await self._answer_async(
-            *self._instances_question(name, status, tag, environment, dependency, interface)
+        filters = filters_of(
+            status=status,
+            tag=tag,
+            dependency=dependency,
+            environment=environment,
+            interface=interface,
+            version=version,
+            metadata=metadata,
+            region=region,
+            owner=owner,
         )
+        return await self._answer_async(*self._instances_question(name, filters))
 
     async def list_services_async(
         self,
@@ -124,10 +169,26 @@ class CachedRegistry:
         dependency: Optional[str] = None,
         environment: Optional[str] = None,
         interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
         name: Optional[str] = None,
     ) -> List[ServiceRecord]:
         """See ``list_services``."""
-        return await self._answer_async(*self._list_question(status, tag, dependency, environment, interface, name))
+        filters = filters_of(
+            status=status,
+            tag=tag,
+            dependency=dependency,
+            environment=environment,
+            interface=interface,
+            version=version,
+            metadata=metadata,
+            region=region,
+            owner=owner,
+            name=name,
+        )
+        return await self._answer_async(*self._list_question(filters))
 
     def clear(self) -> None:
         """Forgets everything: the next calls ask the registry."""
@@ -139,38 +200,12 @@ class CachedRegistry:
         self._asking = {}
         self._turns.forget_after_fork()
 
-    def _instances_question(
-        self,
-        name: str,
-        status: Optional[str],
-        tag: Union[str, Iterable[str], None],
-        environment: Optional[str],
-        dependency: Optional[str],
-        interface: Optional[str],
-    ) -> "Tuple[Question, Callable[[], RegistryAnswer]]":
+    def _instances_question(self, name: str, filters: Filters) -> "Tuple[Question, Callable[[], RegistryAnswer]]":
         arguments.service_name(name)
-        tags = tuple(arguments.one_or_many(tag))
-        question = ("instances", name, status, tags, environment, dependency, interface)
-        filters = dict(
-            status=status, tag=tags, environment=environment, dependency=dependency, interface=interface
-        )
-        return question, functools.partial(self._client._ask_instances, name, filters)
+        return ("instances", name, filters), functools.partial(self._client._ask_instances, name, filters)
 
-    def _list_question(
-        self,
-        status: Optional[str],
-        tag: Union[str, Iterable[str], None],
-        dependency: Optional[str],
-        environment: Optional[str],
-        interface: Optional[str],
-        name: Optional[str],
-    ) -> "Tuple[Question, Callable[[], RegistryAnswer]]":
-        tags = tuple(arguments.one_or_many(tag))
-        question = ("list", status, tags, dependency, environment, interface, name)
-        filters = dict(
-            status=status, tag=tags, dependency=dependency, environment=environment, interface=interface, name=name
-        )
-        return question, functools.partial(self._client._ask_list, filters)
+    def _list_question(self, filters: Filters) -> "Tuple[Question, Callable[[], RegistryAnswer]]":
+        return ("list", filters), functools.partial(self._client._ask_list, filters)
 
     def _answer(self, question: Question, ask: Callable[[], RegistryAnswer]) -> List[ServiceRecord]:
         answer = self._remembered(question) or self._asked_once(question, ask)

@@ -6,11 +6,12 @@ import asyncio
 import functools
 import ssl
 from types import TracebackType
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Type, TypeVar, Union
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Type, TypeVar, Union, overload
 
 from . import arguments, dependencies
 from .async_lane import AsyncLane
 from .dependencies import WaitProgress
+from .dependency_graph import DependencyGraph, ServiceDependencies, ServiceDependents
 from .filters import MetadataValue
 from .heartbeat_schedule import HookResult
 from .heartbeats_async import AsyncHeartbeatManager
@@ -122,6 +123,10 @@ class ManifestClient(SyncManifestClient):
         environment: Optional[str] = None,
         dependency: Optional[str] = None,
         interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
         consistency: Optional[str] = None,
     ) -> List[ServiceRecord]:
         """See ``get_instances``."""
@@ -134,6 +139,10 @@ class ManifestClient(SyncManifestClient):
                 environment=environment,
                 dependency=dependency,
                 interface=interface,
+                version=version,
+                metadata=metadata,
+                region=region,
+                owner=owner,
                 consistency=consistency,
             )
         )
@@ -146,6 +155,10 @@ class ManifestClient(SyncManifestClient):
         dependency: Optional[str] = None,
         environment: Optional[str] = None,
         interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
         name: Optional[str] = None,
         limit: Optional[int] = None,
         offset: int = 0,
@@ -160,12 +173,34 @@ class ManifestClient(SyncManifestClient):
                 dependency=dependency,
                 environment=environment,
                 interface=interface,
+                version=version,
+                metadata=metadata,
+                region=region,
+                owner=owner,
                 name=name,
                 limit=limit,
                 offset=offset,
                 consistency=consistency,
             )
         )
+
+    @overload
+    async def get_dependencies_async(self) -> DependencyGraph: ...
+
+    @overload
+    async def get_dependencies_async(self, name: str, *, transitive: bool = False) -> ServiceDependencies: ...
+
+    async def get_dependencies_async(
+        self, name: Optional[str] = None, *, transitive: bool = False
+    ) -> Union[DependencyGraph, ServiceDependencies]:
+        """See ``get_dependencies``."""
+        if name is None:
+            return await self._in_thread(self.get_dependencies)
+        return await self._in_thread(functools.partial(self.get_dependencies, name, transitive=transitive))
+
+    async def get_dependents_async(self, name: str, *, transitive: bool = False) -> ServiceDependents:
+        """See ``get_dependents``."""
+        return await self._in_thread(functools.partial(self.get_dependents, name, transitive=transitive))
 
     async def resolve_async(self, names: Iterable[str]) -> Dict[str, ServiceRecord]:
         """See ``resolve``. All services are looked up at once."""

@@ -2,44 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, List, Optional, Tuple
 
+from .errors import ManifestError
 from .records import ServiceRecord
 
 #: The most that the registry gives at once.
 PAGE_SIZE = 1_000
 
-_FIRST_OVERLAP = 50
 
-_Key = Tuple[str, str]
-
-
-def read_all(read_page: Callable[[int, int], List[ServiceRecord]]) -> List[ServiceRecord]:
-    """Reads every page, so that no instance that was listed all the time is missing.
-
-    The list is sorted by name and id. Each page begins inside the one before it: if the records there have moved up so
-    far that something may have slipped through between the two, it is read again from further back.
+def read_all(read_page: Callable[[str], Tuple[List[ServiceRecord], Optional[str]]]) -> List[ServiceRecord]:
+    """Reads every page. A cursor names an instance and no position, so that what comes and goes meanwhile neither hides an
+    instance that was listed all the time nor shows one twice.
 
     Args:
-        read_page: given a limit and an offset, returns one page.
+        read_page: given a cursor, an empty one for the beginning, returns a page and the cursor of the next one, if any.
+
+    Raises:
+        ManifestError: a cursor leads back to itself.
     """
-    found: Dict[_Key, ServiceRecord] = {}
-    offset = 0
-    overlap = _FIRST_OVERLAP
-    reached: _Key = ("", "")
-    while True:
-        page = read_page(PAGE_SIZE, offset)
-        if offset > 0 and (not page or _key(page[0]) > reached):
-            offset = max(0, offset - overlap)
-            overlap *= 2
-            continue
-        found.update((_key(record), record) for record in page)
-        if len(page) < PAGE_SIZE:
-            return [found[key] for key in sorted(found)]
-        reached = max(reached, _key(page[-1]))
-        offset += PAGE_SIZE - _FIRST_OVERLAP
-        overlap = _FIRST_OVERLAP
-
-
-def _key(record: ServiceRecord) -> _Key:
-    return record["name"], record["id"]
+    found: List[ServiceRecord] = []
+    cursor: Optional[str] = ""
+    while cursor is not None:
+        page, following = read_page(cursor)
+        found += page
+        if following == cursor:
+            raise ManifestError("unexpected_answer", "The registry's list has a page that is followed by itself.")
+        cursor = following
+    return found

@@ -6,16 +6,17 @@ import os
 import secrets
 import ssl
 import weakref
-from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union, cast
+from typing import Any, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union, cast, overload
 
 from . import arguments, dependencies, fork_safety
 from .answers import RegistryAnswer, joined
 from .dependencies import WaitProgress
+from .dependency_graph import DependencyGraph, ServiceDependencies, ServiceDependents
 from .endpoints import DEFAULT_URL, parse_endpoints
 from .errors import ManifestError, RateLimitError, ServiceNotFoundError, UnavailableError, ValidationError
-from .filters import MetadataValue, filters_of
+from .filters import Filters, MetadataValue, Query, filters_of
 from .leases import Leases
-from .paging import read_all
+from .paging import PAGE_SIZE, read_all
 from .heartbeat_schedule import HookResult
 from .heartbeats import HeartbeatManager
 from .records import HealthReport, ServiceRecord
@@ -27,9 +28,6 @@ from .watch import Watch
 
 #: A version for those who do not state one.
 UNSTATED_VERSION = "0.0.0"
-
-
-_Filters = Mapping[str, Union[str, Iterable[str], None]]
 
 
 class SyncManifestClient:
@@ -211,6 +209,10 @@ class SyncManifestClient:
         environment: Optional[str] = None,
         dependency: Optional[str] = None,
         interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
         consistency: Optional[str] = None,
     ) -> List[ServiceRecord]:
         """Lists the instances of one service, healthy ones first; an empty list where there is none.
@@ -220,21 +222,25 @@ class SyncManifestClient:
         Raises:
             UnavailableError: no node could answer.
         """
-        filters = dict(
+        filters = filters_of(
             status=status,
             tag=tag,
             environment=environment,
             dependency=dependency,
             interface=interface,
-            consistency=consistency,
+            version=version,
+            metadata=metadata,
+            region=region,
+            owner=owner,
         )
-        return list(self._ask_instances(name, filters).records)
+        return list(self._ask_instances(name, filters, consistency).records)
 
-    def _ask_instances(self, name: str, filters: _Filters) -> RegistryAnswer:
+    def _ask_instances(self, name: str, filters: Filters, consistency: Optional[str] = None) -> RegistryAnswer:
         asked_at = self._clock.monotonic()
         path = f"/v1/services/{arguments.service_name(name)}/instances"
+        query = filters.query() + _query(consistency=consistency)
         try:
-            return _answer(self._transport.call(Request("GET", path, _query(**filters))), asked_at)
+            return _answer(self._transport.call(Request("GET", path, query)), asked_at)
         except ServiceNotFoundError:
             return RegistryAnswer([], None, False, asked_at)
 
@@ -246,6 +252,10 @@ class SyncManifestClient:
         dependency: Optional[str] = None,
         environment: Optional[str] = None,
         interface: Optional[str] = None,
+        version: Optional[str] = None,
+        metadata: Optional[Mapping[str, MetadataValue]] = None,
+        region: Optional[str] = None,
+        owner: Optional[str] = None,
         name: Optional[str] = None,
         limit: Optional[int] = None,
         offset: int = 0,
@@ -259,8 +269,12 @@ class SyncManifestClient:
             dependency: only those that depend on this service.
             environment: ``development``, ``staging`` or ``production``.
             interface: only those that offer this interface type.
+            version: a version, or a range such as ``"^1.2"`` or ``">=2 <4"``.
+            metadata: keys and what they must be; a list in the metadata needs to have the value among others.
+            region, owner: the same for these keys of the metadata.
             name: beginning of the service name.
-            limit: at most this many, up to 1000. By default all are read, page by page, each within the client's timeout.
+            limit: at most this many, up to 1000. By default all are read, page by page, each within the client's timeout;
+                instances that come and go meanwhile neither hide others nor show them twice.
             offset: leaves out this many.
             consistency: ``"stale"`` takes what one node knows at once, rather than the cluster's latest state.
 
@@ -268,33 +282,76 @@ class SyncManifestClient:
             ValidationError: a filter is wrong; ``field`` names it.
             UnavailableError: no node could answer.
         """
-        filters: _Filters = dict(
+        filters = filters_of(
             status=status,
             tag=tag,
             dependency=dependency,
             environment=environment,
             interface=interface,
+            version=version,
+            metadata=metadata,
+            region=region,
+            owner=owner,
             name=name,
-            consistency=consistency,
         )
         arguments.whole_number(offset, "offset", 0)
         if limit is None:
-            return list(self._ask_list(filters).records)[offset:]
-        return list(self._ask_page(filters, arguments.whole_number(limit, "limit", 1), offset).records)
+            return list(self._ask_list(filters, consistency).records)[offset:]
+        arguments.whole_number(limit, "limit", 1)
+        return list(self._ask_page(filters, consistency, (("limit", str(limit)), ("offset", str(offset))))[0].records)
 
-    def _ask_list(self, filters: _Filters) -> RegistryAnswer:
+    def _ask_list(self, filters: Filters, consistency: Optional[str] = None) -> RegistryAnswer:
         pages: List[RegistryAnswer] = []
 
-        def read_page(limit: int, offset: int) -> List[ServiceRecord]:
-            pages.append(self._ask_page(filters, limit, offset))
-            return list(pages[-1].records)
+        def read_page(cursor: str) -> Tuple[List[ServiceRecord], Optional[str]]:
+            page = (("limit", str(PAGE_SIZE)), ("cursor", cursor))
+            answer, following = self._ask_page(filters, consistency, page)
+            pages.append(answer)
+            return list(answer.records), following
 
         return joined(read_all(read_page), pages)
 
-    def _ask_page(self, filters: _Filters, limit: int, offset: int) -> RegistryAnswer:
+    def _ask_page(
+        self, filters: Filters, consistency: Optional[str], page: Query
+    ) -> Tuple[RegistryAnswer, Optional[str]]:
+        """A page, and the cursor of the next one."""
         asked_at = self._clock.monotonic()
-        query = _query(**filters) + _query(limit=str(limit), offset=str(offset))
-        return _answer(self._transport.call(Request("GET", "/v1/services", query)), asked_at)
+        query = filters.query() + _query(consistency=consistency) + page
+        reply = self._transport.call(Request("GET", "/v1/services", query))
+        return _answer(reply, asked_at), reply.headers.get("x-manifest-cursor")
+
+    @overload
+    def get_dependencies(self) -> DependencyGraph: ...
+
+    @overload
+    def get_dependencies(self, name: str, *, transitive: bool = False) -> ServiceDependencies: ...
+
+    def get_dependencies(
+        self, name: Optional[str] = None, *, transitive: bool = False
+    ) -> Union[DependencyGraph, ServiceDependencies]:
+        """Who depends on whom, as the services' metadata says: of all services, or of one.
+
+        Args:
+            name: the service whose dependencies are asked for. By default the whole graph, with what is missing, cycles
+                and the order to start in.
+            transitive: also over others.
+
+        Raises:
+            ServiceNotFoundError: no such service is listed, and none depends on it.
+            UnavailableError: no node could answer.
+        """
+        if name is None:
+            return cast(DependencyGraph, self._transport.call(Request("GET", "/v1/dependencies")).content)
+        return cast(ServiceDependencies, self._relations(name, "dependencies", transitive))
+
+    def get_dependents(self, name: str, *, transitive: bool = False) -> ServiceDependents:
+        """What depends on a service, and how each of these is. The arguments are those of ``get_dependencies``."""
+        return cast(ServiceDependents, self._relations(name, "dependents", transitive))
+
+    def _relations(self, name: str, direction: str, transitive: bool) -> Any:
+        path = f"/v1/services/{arguments.service_name(name)}/{direction}"
+        query = _query(transitive="true" if transitive else None)
+        return self._transport.call(Request("GET", path, query)).content
 
     def resolve(self, names: Iterable[str]) -> Dict[str, ServiceRecord]:
         """Finds one instance that is ``up`` of each service.
