@@ -44,6 +44,9 @@ import type { WriteQueue } from './write-queue.ts';
 /** Draws of an instance id before this member takes one that is in use after all. */
 const maxIdDraws = 8;
 
+/** Records made before sockets and timers get their turn. */
+const recordsPerTurn = 1_000;
+
 /** A heartbeat looks its lease up again when it was replaced on the way; more often than this it has lost a race for good. */
 const maxLookups = 4;
 
@@ -67,6 +70,7 @@ export class LocalRegistry implements RegistryService {
   readonly #settings: LocalRegistrySettings;
   readonly #writes: WriteQueue;
   readonly #reads: ReadGate;
+  readonly #clock: Clock;
   readonly #random: Random;
   readonly #heartbeats: HeartbeatGatherer;
   readonly #watching: Watching;
@@ -88,6 +92,7 @@ export class LocalRegistry implements RegistryService {
     this.#settings = settings;
     this.#writes = writes;
     this.#reads = reads;
+    this.#clock = clock;
     this.#random = random;
     this.#bootId = random.hex(16);
     const levelAgeMs = () => (reads.levelAtMs === null ? null : host.nowMs() - reads.levelAtMs);
@@ -181,17 +186,40 @@ export class LocalRegistry implements RegistryService {
     options: ReadOptions = {},
   ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
     const staleness = await this.#readyToAnswer({ ...filter, service: name }, options);
-    const state = this.#host.state();
-    return this.#answer(state.instancesOf(name, filter).map(toRecord), staleness);
+    const instances = this.#host.state().instancesOf(name, filter);
+    const answer = this.#answer(null, staleness);
+    return { ...answer, value: await this.#recordsOf(instances) };
   }
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
     const { limit = defaultLimit, offset = 0, after, ...filter } = query;
     const staleness = await this.#readyToAnswer(filter, options);
-    const { instances, total, hasMore } = this.#host.state().query(filter, limit, offset, after);
+    const state = this.#host.state();
+    const answer = this.#answer(null, staleness);
+    const querying = state.querying(filter, limit, offset, after);
+    let step = querying.next();
+    for (; !step.done; step = querying.next()) await this.#breath();
+    const { instances, total, hasMore } = step.value;
     const last = instances.at(-1);
     const next = hasMore && last ? cursorAfter(last.registration) : null;
-    return this.#answer({ instances: instances.map(toRecord), total, next }, staleness);
+    return { ...answer, value: { instances: await this.#recordsOf(instances), total, next } };
+  }
+
+  /** Many of them are made in slices. */
+  async #recordsOf(instances: readonly Instance[]): Promise<readonly InstanceRecord[]> {
+    const records: InstanceRecord[] = [];
+    for (const instance of instances) {
+      if (records.length > 0 && records.length % recordsPerTurn === 0) await this.#breath();
+      records.push(toRecord(instance));
+    }
+    return records;
+  }
+
+  /** Lets sockets and timers have their turn. */
+  #breath(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#clock.after(0, resolve);
+    });
   }
 
   #submit(command: Command, kind: 'heartbeats' | 'other', timeoutMs: number): Promise<ApplyOutcome> {

@@ -1,14 +1,12 @@
 import { matches } from './filters.ts';
 import type { Instance } from './machine.ts';
-import type { Status } from './records.ts';
+import type { QueryableStatus, Status } from './records.ts';
 import type { InstanceFilter, InstanceKey } from './service.ts';
 import { lowerBound, SortedKeys } from './sorted-keys.ts';
+import { ValueIndexes } from './value-indexes.ts';
 
-/** An index that offers more than this part of all instances saves less than sorting its offer costs. */
-const usefulShare = 1 / 16;
-
-/** Lease ids begin at 1. */
-const noLease = 0;
+/** Instances looked at in one go: what takes more of them is done in slices, so that nothing else waits for it. */
+const defaultSliceLooks = 2_000;
 
 export interface StatusCounts {
   readonly total: number;
@@ -27,42 +25,66 @@ export interface Selection {
 
 /** One service's instances. */
 interface Service {
-  readonly leaseOf: Map<string, number>;
+  readonly entries: Map<string, Entry>;
   readonly ids: SortedKeys;
+  /** The entries by id, kept until one comes or goes. */
+  sorted: readonly Entry[] | null;
 }
 
 /**
- * The listed instances and the indexes over them. Every index holds lease ids, which last as long as a registration:
- * a heartbeat replaces one object in one map and touches no index.
+ * One registration's place in the catalog. It lasts as long as its lease, so a heartbeat replaces one field and touches
+ * no index.
+ */
+interface Entry {
+  instance: Instance;
+  readonly service: Service;
+}
+
+/**
+ * The listed instances and the indexes over them.
+ *
+ * A page is found in one of three ways: whole services are skipped by their numbers; few matches are taken from the
+ * narrowest index and sorted; else all instances are looked at in order, in slices. Instances never change, so the
+ * references that are taken at the beginning are one state, whatever happens between two slices.
  */
 export class Catalog {
-  /** By ascending lease id: a registration gets the greatest, and replacing a value keeps its place. */
-  readonly #byLease = new Map<number, Instance>();
+  /** By ascending lease id: a registration gets the greatest. */
+  readonly #byLease = new Map<number, Entry>();
   readonly #services = new Map<string, Service>();
   readonly #names = new SortedKeys();
-  readonly #byTag = new Map<string, Set<number>>();
-  readonly #byDependency = new Map<string, Set<number>>();
-  readonly #counts: Record<Status, number> = { up: 0, unhealthy: 0, unknown: 0 };
+  readonly #byStatus: Readonly<Record<QueryableStatus, Set<Entry>>> = {
+    up: new Set(),
+    unhealthy: new Set(),
+    unknown: new Set(),
+    down: new Set(),
+  };
+  readonly #byValue = new ValueIndexes<Entry>();
+  readonly #sliceLooks: number;
+
+  constructor(sliceLooks = defaultSliceLooks) {
+    this.#sliceLooks = sliceLooks;
+  }
 
   get size(): number {
     return this.#byLease.size;
   }
 
   counts(): StatusCounts {
-    return { total: this.#byLease.size, ...this.#counts };
+    const { up, unhealthy, unknown } = this.#byStatus;
+    return { total: this.#byLease.size, up: up.size, unhealthy: unhealthy.size, unknown: unknown.size };
   }
 
   /** By ascending lease id. */
-  all(): Iterable<Instance> {
-    return this.#byLease.values();
+  *all(): Iterable<Instance> {
+    for (const { instance } of this.#byLease.values()) yield instance;
   }
 
   byLease(leaseId: number): Instance | undefined {
-    return this.#byLease.get(leaseId);
+    return this.#byLease.get(leaseId)?.instance;
   }
 
   find(name: string, id: string): Instance | undefined {
-    return this.#byLease.get(this.#services.get(name)?.leaseOf.get(id) ?? noLease);
+    return this.#services.get(name)?.entries.get(id)?.instance;
   }
 
   has(name: string): boolean {
@@ -71,122 +93,225 @@ export class Catalog {
 
   /** Lists a new lease. Any earlier one of the same instance must have been removed. */
   add(instance: Instance): void {
-    const { name, id, metadata } = instance.registration;
+    const { name, id } = instance.registration;
     let service = this.#services.get(name);
     if (!service) {
-      service = { leaseOf: new Map(), ids: new SortedKeys() };
+      service = { entries: new Map(), ids: new SortedKeys(), sorted: null };
       this.#services.set(name, service);
       this.#names.add(name);
     }
-    service.leaseOf.set(id, instance.leaseId);
+    const entry: Entry = { instance, service };
+    service.entries.set(id, entry);
     service.ids.add(id);
-    this.#byLease.set(instance.leaseId, instance);
-    for (const tag of metadata.tags ?? []) addTo(this.#byTag, tag, instance.leaseId);
-    for (const dependency of metadata.dependencies ?? []) addTo(this.#byDependency, dependency, instance.leaseId);
-    this.#counts[instance.status]++;
+    service.sorted = null;
+    this.#byLease.set(instance.leaseId, entry);
+    this.#byStatus[instance.status].add(entry);
+    this.#byValue.add(instance.registration, entry);
   }
 
   /** Replaces an instance by its next version under the same lease. */
   replace(before: Instance, after: Instance): void {
-    this.#byLease.set(after.leaseId, after);
+    const entry = this.#byLease.get(after.leaseId);
+    if (!entry) throw new Error(`Lease ${after.leaseId} is not listed.`);
+    entry.instance = after;
     if (before.status === after.status) return;
-    this.#counts[before.status]--;
-    this.#counts[after.status]++;
+    this.#byStatus[before.status].delete(entry);
+    this.#byStatus[after.status].add(entry);
   }
 
-  remove(instance: Instance): void {
-    const { name, id, metadata } = instance.registration;
+  remove({ leaseId, registration, status }: Instance): void {
+    const { name, id } = registration;
     const service = this.#services.get(name);
+    const entry = service?.entries.get(id);
     // A removal that finds nothing would put the counts wrong for good.
-    if (service?.leaseOf.get(id) !== instance.leaseId) throw new Error(`Lease ${instance.leaseId} is not listed.`);
-    service.leaseOf.delete(id);
+    if (!service || entry?.instance.leaseId !== leaseId) throw new Error(`Lease ${leaseId} is not listed.`);
+    service.entries.delete(id);
     service.ids.delete(id);
-    if (service.leaseOf.size === 0) {
+    service.sorted = null;
+    if (service.entries.size === 0) {
       this.#services.delete(name);
       this.#names.delete(name);
     }
-    this.#byLease.delete(instance.leaseId);
-    for (const tag of metadata.tags ?? []) removeFrom(this.#byTag, tag, instance.leaseId);
-    for (const dependency of metadata.dependencies ?? []) removeFrom(this.#byDependency, dependency, instance.leaseId);
-    this.#counts[instance.status]--;
+    this.#byLease.delete(leaseId);
+    this.#byStatus[status].delete(entry);
+    this.#byValue.remove(registration, entry);
   }
 
   /** Instances of one service that match, healthy ones first, then by id. */
   instancesOf(name: string, filter: InstanceFilter = {}): Instance[] {
     const found: Record<Status, Instance[]> = { up: [], unknown: [], unhealthy: [] };
-    for (const instance of this.#ofService(name, filter.instance_id)) {
+    const service = this.#services.get(name);
+    if (!service) return [];
+    for (const { instance } of entriesOf(service, filter.instance_id)) {
       if (matches(instance, filter)) found[instance.status].push(instance);
     }
     return [...found.up, ...found.unknown, ...found.unhealthy];
   }
 
-  /** A page of all that match, by name and id. Looks at no more instances than the indexes cannot rule out. */
+  /** A page of all that match, by name and id, found in one go. */
   select(filter: InstanceFilter, limit: number, offset: number, after?: InstanceKey): Selection {
+    const selecting = this.selecting(filter, limit, offset, after);
+    for (;;) {
+      const step = selecting.next();
+      if (step.done) return step.value;
+    }
+  }
+
+  /**
+   * As `select`, in slices: it yields where the caller may do something else. What it finds is the state as of the call
+   * of the first `next`.
+   */
+  *selecting(
+    filter: InstanceFilter,
+    limit: number,
+    offset: number,
+    after?: InstanceKey,
+  ): Generator<undefined, Selection> {
+    const total = this.#knownTotal(filter);
+    if (total !== null) {
+      if (after === undefined && offset >= total) return { instances: [], total, hasMore: false };
+      const page = this.#walk(filter, limit, offset, after);
+      if (page) return { ...page, total };
+    }
+    const few = this.#fewCandidates(filter);
+    if (few) return pageOf(few.filter((instance) => matches(instance, filter)).sort(byNameAndId), limit, offset, after);
+    const found: Instance[] = [];
+    let looks = 0;
+    for (const instance of this.#present(filter)) {
+      if (++looks % this.#sliceLooks === 0) yield;
+      if (matches(instance, filter)) found.push(instance);
+    }
+    return pageOf(found, limit, offset, after);
+  }
+
+  /** How many match, where the sizes of services and indexes tell without looking at any. */
+  #knownTotal(filter: InstanceFilter): number | null {
+    if (takesWholeServices(filter)) {
+      if (filter.service === undefined && filter.name === undefined) return this.size;
+      let total = 0;
+      for (const [, { entries }] of this.#inOrder(filter)) total += entries.size;
+      return total;
+    }
+    const conditions = Object.values(filter).filter((condition) => condition !== undefined);
+    if (conditions.length > 1) return null;
+    if (filter.status !== undefined) return this.#byStatus[filter.status].size;
+    return this.#byValue.countOf(filter);
+  }
+
+  /** A page by going through services in order; `null` where too many instances would have to be looked at. */
+  #walk(
+    filter: InstanceFilter,
+    limit: number,
+    offset: number,
+    after: InstanceKey | undefined,
+  ): Omit<Selection, 'total'> | null {
+    const whole = takesWholeServices(filter);
     const instances: Instance[] = [];
-    const knownTotal = after === undefined ? this.#knownTotal(filter) : null;
-    if (knownTotal !== null && offset >= knownTotal) return { instances, total: knownTotal, hasMore: false };
-    let total = 0;
-    let reached = 0;
-    for (const instance of this.#candidates(filter)) {
-      if (!matches(instance, filter)) continue;
-      total++;
-      if (after !== undefined && compareKeys(instance.registration, after) <= 0) continue;
-      if (reached++ >= offset && instances.length < limit) instances.push(instance);
-      if (knownTotal !== null && instances.length === limit) break;
+    let looks = 0;
+    let skip = offset;
+    for (const [name, service] of this.#inOrder(filter, after?.name)) {
+      let position = name === after?.name ? positionAfter(service, after.id) : 0;
+      const sorted = entriesOf(service);
+      if (whole) {
+        const passed = Math.min(skip, sorted.length - position);
+        skip -= passed;
+        position += passed;
+      }
+      for (; position < sorted.length; position++) {
+        const instance = sorted[position]?.instance;
+        if (!instance || (!whole && !matches(instance, filter))) {
+          if (++looks > this.#sliceLooks) return null;
+          continue;
+        }
+        if (skip > 0) {
+          skip--;
+          if (++looks > this.#sliceLooks) return null;
+          continue;
+        }
+        if (instances.length === limit) return { instances, hasMore: true };
+        instances.push(instance);
+      }
     }
-    const hasMore = offset + instances.length < (knownTotal ?? reached);
-    return { instances, total: knownTotal ?? total, hasMore };
+    return { instances, hasMore: false };
   }
 
-  /** How many match, where the counts tell without looking at any: then a page is found without reading to the end. */
-  #knownTotal({ status, ...others }: InstanceFilter): number | null {
-    if (Object.values(others).some((condition) => condition !== undefined)) return null;
-    if (status === undefined) return this.#byLease.size;
-    return status === 'down' ? 0 : this.#counts[status];
-  }
-
-  /** All that may match and perhaps others, by name and id. */
-  #candidates(filter: InstanceFilter): Iterable<Instance> {
-    const indexed = this.#mostSelective(filter);
-    if (!indexed || indexed.size > this.#byLease.size * usefulShare) return this.#inOrder(filter);
-    const offered: Instance[] = [];
-    for (const leaseId of indexed) {
-      const instance = this.#byLease.get(leaseId);
-      if (instance && matches(instance, filter)) offered.push(instance);
+  /** Who may match, in no order, where an index says that they are few. */
+  #fewCandidates(filter: InstanceFilter): Instance[] | null {
+    const { status, instance_id } = filter;
+    if (instance_id !== undefined) {
+      const found: Instance[] = [];
+      for (const [, service] of this.#inOrder(filter)) {
+        for (const { instance } of entriesOf(service, instance_id)) found.push(instance);
+      }
+      return found;
     }
-    return offered.sort(byNameAndId);
+    const byValue = this.#byValue.narrowest(filter);
+    const byStatus = status === undefined ? null : this.#byStatus[status];
+    const sets = byStatus && (!byValue || byStatus.size < byValue.size) ? [byStatus] : byValue?.sets;
+    if (!sets || sets.reduce((sum, { size }) => sum + size, 0) > this.#sliceLooks) return null;
+    return sets.flatMap((set) => [...set]).map(({ instance }) => instance);
   }
 
-  #mostSelective(filter: InstanceFilter): ReadonlySet<number> | null {
-    const sets: ReadonlySet<number>[] = [];
-    const nothing: ReadonlySet<number> = new Set();
-    for (const tag of filter.tags ?? []) sets.push(this.#byTag.get(tag) ?? nothing);
-    if (filter.dependency !== undefined) sets.push(this.#byDependency.get(filter.dependency) ?? nothing);
-    return sets.reduce<ReadonlySet<number> | null>((best, set) => (best && best.size <= set.size ? best : set), null);
+  /** All of the services that the filter names, by name and id. */
+  #present(filter: InstanceFilter): Instance[] {
+    const instances: Instance[] = [];
+    for (const [, service] of this.#inOrder(filter)) {
+      for (const { instance } of entriesOf(service)) instances.push(instance);
+    }
+    return instances;
   }
 
-  *#inOrder({ service, name: prefix = '', instance_id }: InstanceFilter): Iterable<Instance> {
-    if (service !== undefined) {
-      yield* this.#ofService(service, instance_id);
+  /** Services that may have matches, by name. @param from passes those with lesser names */
+  *#inOrder({ service: whole, name: prefix = '' }: InstanceFilter, from = ''): Iterable<[string, Service]> {
+    if (whole !== undefined) {
+      const service = this.#services.get(whole);
+      if (service && whole >= from && whole.startsWith(prefix)) yield [whole, service];
       return;
     }
     const names = this.#names.all();
-    for (let position = lowerBound(names, prefix); position < names.length; position++) {
-      const name = names[position];
-      if (!name?.startsWith(prefix)) return;
-      yield* this.#ofService(name, instance_id);
+    for (let position = lowerBound(names, from > prefix ? from : prefix); position < names.length; position++) {
+      const name = names[position] ?? '';
+      if (!name.startsWith(prefix)) return;
+      const service = this.#services.get(name);
+      if (service) yield [name, service];
     }
   }
+}
 
-  /** By id; only the one with `id` where one is given. */
-  *#ofService(name: string, id?: string): Iterable<Instance> {
-    const service = this.#services.get(name);
-    if (!service) return;
-    for (const known of id === undefined ? service.ids.all() : [id]) {
-      const instance = this.byLease(service.leaseOf.get(known) ?? noLease);
-      if (instance) yield instance;
-    }
+/** Whether every instance of a service matches when its name does. */
+function takesWholeServices({ name: _name, service: _service, ...others }: InstanceFilter): boolean {
+  return Object.values(others).every((condition) => condition === undefined);
+}
+
+/** By id; only the one with `id` where one is given. */
+function entriesOf(service: Service, id?: string): readonly Entry[] {
+  const { entries, ids } = service;
+  if (id !== undefined) {
+    const entry = entries.get(id);
+    return entry ? [entry] : [];
   }
+  service.sorted ??= ids.all().flatMap((known) => entries.get(known) ?? []);
+  return service.sorted;
+}
+
+/** Of the first entry with a greater id. */
+function positionAfter({ ids }: Service, id: string): number {
+  const sorted = ids.all();
+  const position = lowerBound(sorted, id);
+  return sorted[position] === id ? position + 1 : position;
+}
+
+/** @param sorted all matches */
+function pageOf(sorted: readonly Instance[], limit: number, offset: number, after: InstanceKey | undefined): Selection {
+  const begin = offset + (after === undefined ? 0 : positionIn(sorted, after));
+  const instances = sorted.slice(begin, begin + limit);
+  return { instances, total: sorted.length, hasMore: begin + instances.length < sorted.length };
+}
+
+/** Of the first instance after `key`. */
+function positionIn(sorted: readonly Instance[], key: InstanceKey): number {
+  const later = sorted.findIndex(({ registration }) => compareKeys(registration, key) > 0);
+  return later < 0 ? sorted.length : later;
 }
 
 function byNameAndId(a: Instance, b: Instance): number {
@@ -199,16 +324,4 @@ function compareKeys(a: InstanceKey, b: InstanceKey): number {
 
 function compare(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function addTo(index: Map<string, Set<number>>, key: string, leaseId: number): void {
-  const leases = index.get(key);
-  if (leases) leases.add(leaseId);
-  else index.set(key, new Set([leaseId]));
-}
-
-function removeFrom(index: Map<string, Set<number>>, key: string, leaseId: number): void {
-  const leases = index.get(key);
-  leases?.delete(leaseId);
-  if (leases?.size === 0) index.delete(key);
 }

@@ -23,26 +23,47 @@ export function matchesAs(registration: Registration, status: QueryableStatus, f
   return filter.tags?.every((tag) => metadata.tags?.includes(tag) === true) ?? true;
 }
 
-/** A filter is asked of many instances in a row, and reading its range costs more than asking it. */
-let lastRange: { readonly text: string; readonly range: semver.Range | null } | null = null;
+/** Versions whose answer is kept beside the range that they were asked about. */
+const maxKnownVersions = 10_000;
 
-/** `null` for what is no version and no range of versions. A pre-release is in a range that names one of its version. */
-export function rangeOf(text: string): semver.Range | null {
-  if (lastRange?.text === text) return lastRange.range;
+interface Range {
+  readonly text: string;
+  readonly range: semver.Range | null;
+  /** A fleet has few versions: each is asked about once and not for each instance. */
+  readonly known: Map<string, boolean>;
+}
+
+/** A filter is asked of many instances in a row, and reading its range costs more than asking it. */
+let lastRange: Range = { text: '', range: null, known: new Map() };
+
+function readRange(text: string): Range {
+  if (lastRange.text === text && lastRange.range) return lastRange;
   let range: semver.Range | null = null;
   try {
     range = new semver.Range(text);
   } catch {
     // The library knows no other way to say no.
   }
-  lastRange = { text, range };
-  return range;
+  lastRange = { text, range, known: new Map() };
+  return lastRange;
+}
+
+/** `null` for what is no version and no range of versions. A pre-release is in a range that names one of its version. */
+export function rangeOf(text: string): semver.Range | null {
+  return readRange(text).range;
 }
 
 /** A whole version means itself, build included where it names one; everything else is a range. */
-function isWithin(version: string, asked: string): boolean {
+export function isWithin(version: string, asked: string): boolean {
   if (version === asked) return true;
-  return !asked.includes('+') && rangeOf(asked)?.test(version) === true;
+  if (asked.includes('+')) return false;
+  const { range, known } = readRange(asked);
+  let within = known.get(version);
+  if (within === undefined) {
+    within = range?.test(version) === true;
+    if (known.size < maxKnownVersions) known.set(version, within);
+  }
+  return within;
 }
 
 function hasAll(metadata: Metadata, asked: Readonly<Record<string, string>>): boolean {

@@ -106,6 +106,16 @@ export class RegistryState {
     return this.#catalog.select(filter, limit, offset, after);
   }
 
+  /** As `query`, in slices: yields where the caller may do something else, and finds what is listed at its first step. */
+  querying(
+    filter: InstanceFilter,
+    limit: number,
+    offset: number,
+    after?: InstanceKey,
+  ): Generator<undefined, Selection> {
+    return this.#catalog.selecting(filter, limit, offset, after);
+  }
+
   counts(): StatusCounts {
     return this.#catalog.counts();
   }

@@ -29,7 +29,10 @@ const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 class NaiveCatalog {
   constructor(readonly instances: readonly Instance[]) {}
 
-  #meets({ registration: { name, id, interfaces, metadata }, status }: Instance, filter: InstanceFilter): boolean {
+  #meets(
+    { registration: { name, id, version, interfaces, metadata }, status }: Instance,
+    filter: InstanceFilter,
+  ): boolean {
     return [
       filter.status === undefined || filter.status === status,
       filter.tags === undefined || filter.tags.every((tag) => (metadata.tags ?? []).includes(tag)),
@@ -38,6 +41,9 @@ class NaiveCatalog {
       filter.interface === undefined || Object.keys(interfaces).includes(filter.interface),
       filter.instance_id === undefined || filter.instance_id === id,
       filter.name === undefined || name.indexOf(filter.name) === 0,
+      filter.version === undefined || version.startsWith(filter.version.slice(1)),
+      filter.metadata === undefined ||
+        Object.entries(filter.metadata).every(([key, value]) => [metadata[key]].flat().some((own) => own === value)),
     ].every(Boolean);
   }
 
@@ -63,11 +69,12 @@ class NaiveCatalog {
 const nameList = ['alpha', 'alpha-2', 'beta', 'be', '0', 'z-9'] as const;
 
 class RandomCatalog {
-  readonly catalog = new Catalog();
+  readonly catalog: Catalog;
   readonly random: SeededRandom;
   #nextLeaseId = 1;
 
-  constructor(seed: number) {
+  constructor(seed: number, sliceLooks?: number) {
+    this.catalog = new Catalog(sliceLooks);
     this.random = new SeededRandom(seed);
   }
 
@@ -95,7 +102,9 @@ class RandomCatalog {
         ...(random.boolean() ? { tags: [...rare, 'core', ...(random.boolean() ? ['edge'] : [])] } : {}),
         ...(random.integer(10) === 0 ? { dependencies: [random.oneOf(nameList)] } : {}),
         ...(random.boolean() ? { environment: random.oneOf<Environment>(['staging', 'production']) } : {}),
+        ...(random.boolean() ? { owner: random.oneOf(['us', 'them']), shard: random.oneOf(['0', '1']) } : {}),
       }),
+      version: random.oneOf(['1.0.0', '1.4.2', '2.0.0']),
       interfaces: random.boolean() ? { CLI: 'x' } : { REST: 'http://h:1', gRPC: 'h:2' },
     };
   }
@@ -109,15 +118,29 @@ class RandomCatalog {
       environment: sometimes(random.oneOf(['staging', 'production', 'development'])),
       dependency: sometimes(random.oneOf(nameList)),
       interface: sometimes(random.oneOf(['CLI', 'REST', 'constructor'])),
+      version: random.integer(6) === 0 ? random.oneOf(['^1', '^2', '^3']) : undefined,
+      metadata:
+        random.integer(6) === 0
+          ? random.oneOf<Readonly<Record<string, string>>>([
+              { owner: 'us' },
+              { shard: '1' },
+              { tags: 'rare', shard: '0' },
+            ])
+          : undefined,
       instance_id: random.integer(8) === 0 ? `a${random.integer(12)}` : undefined,
       name: sometimes(random.oneOf(['', 'a', 'alpha', 'be', 'beta', 'zz', '-'])),
     };
   }
 }
 
-describe.each([1, 2, 3])('a catalog of random history %i answers as one that looks at everything', (seed) => {
+/** Few looks in a slice take a catalog of few instances through all the ways to find a page. */
+describe.each([
+  [1, undefined],
+  [2, 3],
+  [3, 12],
+])('a catalog of random history %i answers as one that looks at everything', (seed, sliceLooks) => {
   test('for filters of every kind, page by page, and keeps its counts', () => {
-    const world = new RandomCatalog(seed);
+    const world = new RandomCatalog(seed, sliceLooks);
     const { catalog, random } = world;
     let found = 0;
     for (let round = 0; round < 400; round++) {
@@ -154,7 +177,7 @@ describe.each([1, 2, 3])('a catalog of random history %i answers as one that loo
   });
 
   test('and its pages, one after another, are the whole list with nothing twice', () => {
-    const world = new RandomCatalog(seed);
+    const world = new RandomCatalog(seed, sliceLooks);
     for (let step = 0; step < 300; step++) world.step();
     const { catalog } = world;
     for (const filter of [{}, { status: 'up' }, { tags: ['core'] }, { tags: ['rare'] }, { name: 'al' }] as const) {
@@ -166,6 +189,82 @@ describe.each([1, 2, 3])('a catalog of random history %i answers as one that loo
         pages.push(...catalog.select(filter, 7, offset).instances);
       expect(pages).toEqual(whole.instances);
     }
+  });
+});
+
+describe('a catalog of thousands', () => {
+  const sliceLooks = 100;
+  const size = 3_000;
+  /** Instances that were looked at. */
+  let looks = 0;
+  const catalog = new Catalog(sliceLooks);
+  for (let i = 0; i < size; i++) {
+    const metadata = { shard: String(i % 2), ...(i % 3 === 0 ? { tags: ['third'] } : {}) };
+    const instance = listed(`svc-${i % 20}`, `i${i}`, i + 1, { registration: registration('', '') });
+    const own = registration(`svc-${i % 20}`, `i${i}`, metadata);
+    Object.defineProperty(instance, 'registration', {
+      get: () => {
+        looks++;
+        return own;
+      },
+    });
+    catalog.add(instance);
+  }
+  /** Looks once for its conditions and once for its place, at most. */
+  const mostLooks = 2 * sliceLooks;
+
+  test.each<[string, InstanceFilter, number, number, string?]>([
+    ['a first page', {}, 10, 0],
+    ['a page far behind', {}, 10, 2_500],
+    ['a page after a cursor far behind', {}, 10, 0, 'svc-8'],
+    ['what nobody has', { tags: ['nothing'] }, 10, 0],
+    ['a status that all have', { status: 'up' }, 10, 0],
+    ['a tag of a third', { tags: ['third'] }, 10, 0],
+    ['a tag of a third, far behind', { tags: ['third'] }, 10, 0, 'svc-8'],
+    ['what no index knows', { metadata: { shard: '1' } }, 10, 0],
+    ['several conditions', { tags: ['third'], status: 'up', metadata: { shard: '0' } }, 10, 0],
+    ['an id', { instance_id: 'i77' }, 10, 0],
+  ])('is not held up by a search for %s', (_what, filter, limit, offset, after) => {
+    const selecting = catalog.selecting(
+      filter,
+      limit,
+      offset,
+      after === undefined ? undefined : { name: after, id: '' },
+    );
+    const slices: number[] = [];
+    for (let done = false; !done; ) {
+      looks = 0;
+      done = selecting.next().done === true;
+      slices.push(looks);
+    }
+    expect(Math.max(...slices)).toBeLessThanOrEqual(mostLooks);
+  });
+
+  test('finds the page after a cursor without looking at what is before', () => {
+    looks = 0;
+    const { instances } = catalog.select({}, 3, 0, { name: 'svc-9', id: 'i99' });
+    expect(instances).toEqual([]);
+    const last = catalog.select({}, 3, 0, { name: 'svc-9', id: 'i1' }).instances;
+    expect(last.map(({ registration: { id } }) => id)).toEqual(['i1009', 'i1029', 'i1049']);
+    expect(looks).toBeLessThan(10);
+  });
+
+  test('answers with one state, whatever changes between two slices', () => {
+    const world = new Catalog(1);
+    for (let i = 0; i < 8; i++)
+      world.add(listed('svc', `i${i}`, i + 1, { registration: registration('svc', `i${i}`, { shard: '1' }) }));
+    const filter = { metadata: { shard: '1' }, status: 'up' } as const;
+    const before = world.select(filter, 10, 0);
+    const selecting = world.selecting(filter, 10, 0);
+    expect(selecting.next().done).toBe(false);
+    for (const instance of [...world.all()]) {
+      if (instance.leaseId % 2 === 0) world.remove(instance);
+      else world.replace(instance, { ...instance, status: 'unhealthy' });
+    }
+    let step = selecting.next();
+    while (!step.done) step = selecting.next();
+    expect(step.value).toEqual(before);
+    expect(world.select(filter, 10, 0).total).toBe(0);
   });
 });
 
