@@ -59,6 +59,7 @@ export const memberMutations: readonly Mutation[] = [
     caughtBy: [
       { test: 'test/node/lease-keeper.test.ts', named: 'trap 28:' },
       { test: 'test/node/member-leases.test.ts', named: 'trap 28:' },
+      { simulatorSeeds: 100 },
     ],
   },
   {
