@@ -1,4 +1,4 @@
-"""Conditions on instances: as the registry is asked, and as records in memory are picked."""
+"""Conditions on instances, as the registry is asked for them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import arguments
 from .errors import ValidationError
-from .records import ServiceRecord
 
 #: Names and values of a query string.
 Query = Tuple[Tuple[str, str], ...]
@@ -42,25 +41,6 @@ class Filters:
         for parameter in ("status", "tag", "dependency", "environment", "interface", "version", "name", "service"):
             asked += [(parameter, value) for value in arguments.one_or_many(getattr(self, parameter))]
         return tuple(asked) + tuple((f"metadata.{key}", value) for key, value in self.metadata)
-
-    @property
-    def is_for_the_registry_only(self) -> bool:
-        """Ranges of versions are read by the registry, which knows every way to write them."""
-        return self.version is not None
-
-    def match(self, record: ServiceRecord) -> bool:
-        """Whether a record meets the conditions, which must not be for the registry only."""
-        metadata = record["metadata"]
-        return (
-            (self.service is None or record["name"] == self.service)
-            and (self.name is None or record["name"].startswith(self.name))
-            and (self.status is None or record["status"] == self.status)
-            and (self.environment is None or metadata.get("environment") == self.environment)
-            and (self.interface is None or self.interface in record["interfaces"])
-            and (self.dependency is None or self.dependency in metadata.get("dependencies", ()))
-            and all(tag in metadata.get("tags", ()) for tag in self.tag)
-            and all(key in metadata and _says(metadata[key], value) for key, value in self.metadata)
-        )
 
 
 def filters_of(
@@ -104,11 +84,6 @@ def _given(**values: Optional[str]) -> Mapping[str, str]:
 
 def _invalid(message: str, field: str) -> ValidationError:
     return ValidationError("validation_error", message, field=field)
-
-
-def _says(own: Any, value: str) -> bool:
-    """A list says each of its items."""
-    return any(_as_text(item) == value for item in own) if isinstance(own, list) else _as_text(own) == value
 
 
 def _as_text(value: Any) -> Optional[str]:
