@@ -178,7 +178,7 @@ describe('a watch over several members', () => {
   });
 
   it('shows what there is after a gap in the history once, too, and does not skip it', async () => {
-    const first = await member(stream(`${compacted}${current('a-1')}`, 'hang up'));
+    const first = await member(stream(`${compacted}${current('a-1')}${mark('progress', 55)}`, 'hang up'));
     const second = await member(stream(`${compacted}${current('a-2')}${mark('synced', 60)}`, 'stay'));
     const { out } = await watchLines(['--from', '7', '--url', `${first.url},${second.url}`], 3);
     expect(out).toBe('50 compacted - - - -\n- current a/a-2 up 1.0.0 -\n60 synced - - - -\n');
