@@ -289,8 +289,11 @@ export class SimulatedCluster {
   afterEvent(): void {
     for (const machine of this.#touched) {
       const { process, member } = machine;
-      if (process && !process.isAlive) this.crash(machine);
-      else if (process && member && !process.isPaused) this.#look(machine, member);
+      if (process && !process.isAlive) {
+        // It died in the middle of a step, and may have answered a client before: what it applied counts.
+        if (member) this.consensus.stepped(machine.id, member.status());
+        this.crash(machine);
+      } else if (process && member && !process.isPaused) this.#look(machine, member);
     }
     this.#touched.clear();
   }

@@ -68,7 +68,9 @@ class Run {
     this.#clients.begin();
     await this.#pass(4 * settings.electionTimeoutMs);
     this.#faults.begin();
-    await this.#pass(this.#scenario.durationMs, () => this.#world.events >= mostEvents);
+    await this.#pass(this.#scenario.durationMs, () => {
+      return this.#world.events >= mostEvents && this.#faults.total >= leastTraffic.faults;
+    });
     this.#faults.end();
     await this.#healMajority();
     await this.#healAll();
