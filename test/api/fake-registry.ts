@@ -56,6 +56,8 @@ export class FakeRegistry implements RegistryService, ClusterService {
   afterDeregistration: () => void = () => {};
   /** What each watch delivers. */
   watched: readonly WatchEvent[] = [{ type: 'progress', revision: 1 }];
+  /** Ends each watch behind what it delivers. */
+  watchFailure: Error | null = null;
   /** A watch is over. */
   onWatchEnd: () => void = () => {};
   /** What was asked to be watched. */
@@ -222,6 +224,7 @@ export class FakeRegistry implements RegistryService, ClusterService {
     await this.#enter(options);
     try {
       yield* this.watched;
+      if (this.watchFailure) throw this.watchFailure;
       await new Promise<void>((resolve) => {
         options.signal?.addEventListener('abort', () => resolve());
         if (options.signal?.aborted) resolve();

@@ -162,6 +162,21 @@ describe.each([
   });
 });
 
+test('a watch over REST ends with the reason right behind its last event', async () => {
+  const fake = new FakeRegistry();
+  fake.watched = script;
+  fake.watchFailure = new RegistryError('service_unavailable', 'Too slow.', { details: { reason: 'too_slow' } });
+  const face = await startInside({}, fake);
+  closers.push(() => face.close());
+  for (let round = 0; round < 5; round++) {
+    const stream = await openEvents(`${face.url}/v1/watch`, end.now.signal);
+    const events: SentEvent[] = [];
+    for await (const event of stream.events) events.push(event);
+    expect(events).toHaveLength(script.length + 1);
+    expect(events.at(-1)).toMatchObject({ event: 'closed', data: { details: { reason: 'too_slow' } } });
+  }
+});
+
 describe('a watch over gRPC', () => {
   const begin = async (fake: FakeRegistry): Promise<GrpcFaceUnderTest> => {
     const face = await startGrpc({}, fake);

@@ -111,10 +111,13 @@ class EventStream {
     if (this.#corked) return;
     this.#corked = true;
     this.#response.cork();
-    setImmediate(() => {
-      this.#corked = false;
-      this.#response.uncork();
-    });
+    setImmediate(() => this.#release());
+  }
+
+  #release(): void {
+    if (!this.#corked) return;
+    this.#corked = false;
+    this.#response.uncork();
   }
 
   #drained(): Promise<void> {
@@ -131,6 +134,9 @@ class EventStream {
   }
 
   close(error: unknown): void {
-    if (!this.#response.destroyed) this.#response.end(closedText(error));
+    if (this.#response.destroyed) return;
+    // Node 22 and 24 put the end of the answer before what is still gathered.
+    this.#release();
+    this.#response.end(closedText(error));
   }
 }
