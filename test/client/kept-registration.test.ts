@@ -296,7 +296,9 @@ describe('a first registration', () => {
     shutdown.abort(new Error('shut down'));
     expect(await aborted).toMatchObject({ message: 'shut down' });
     client.close();
-    expect(await closed).toMatchObject({ code: 'service_unavailable' });
+    // Between two attempts it certainly did not happen; in the middle of one, nobody knows.
+    const { code } = (await closed) as RegistryError;
+    expect(['service_unavailable', 'outcome_unknown']).toContain(code);
   });
 });
 
