@@ -1,11 +1,12 @@
 import { status as grpcStatus, type ServerDuplexStream } from '@grpc/grpc-js';
-import { RegistryError } from '../../registry/errors.ts';
 import { asRegistryError } from '../error-table.ts';
 import { parseHeartbeatBatch } from '../heartbeat-batch.ts';
 import type { HeartbeatService } from '../heartbeat-counting.ts';
+import { stopping } from '../stopping.ts';
 import { toErrorDetail } from '../wire/error-detail.ts';
 import type { HeartbeatsRequest, HeartbeatsResponse } from '../wire/messages.ts';
 import { type CallContext, callOptionsOf, decoded, failure, first, type Undecodable } from './calls.ts';
+import { roomAgain } from './room-again.ts';
 
 const name = 'HeartbeatStream';
 
@@ -51,24 +52,6 @@ export function heartbeatStream(context: CallContext, leases: HeartbeatService):
     context.closing.addEventListener('abort', endIfIdle);
     serve().then(() => end(null), end);
   };
-}
-
-/** A stream has no end of its own: a member that stops ends it, so that its client goes on with another one. */
-function stopping(): RegistryError {
-  return new RegistryError('service_unavailable', 'This member stops. Go on with another one.', {
-    retryAfterSeconds: 1,
-  });
-}
-
-/** Waits for the stream to take more, or to be over. */
-function roomAgain(stream: Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off('drain', done).off('close', done);
-      resolve();
-    };
-    stream.on('drain', done).on('close', done);
-  });
 }
 
 /**

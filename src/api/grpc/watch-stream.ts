@@ -1,9 +1,10 @@
 import { status as grpcStatus, type MethodDefinition, type ServerWritableStream } from '@grpc/grpc-js';
-import { RegistryError } from '../../registry/errors.ts';
 import { parseConsistency } from '../../registry/queries.ts';
 import { parseWatchQuery } from '../../registry/watch-queries.ts';
+import { stopping } from '../stopping.ts';
 import { fromWatchRequest, toWatchEvent, type WatchEventMessage, type WatchRequest } from '../wire/watch-messages.ts';
 import { type CallContext, callOptionsOf, decoded, failure, type Undecodable } from './calls.ts';
+import { roomAgain } from './room-again.ts';
 
 const name = 'Watch';
 
@@ -44,22 +45,6 @@ async function deliver(
     if (!stream.write(toWatchEvent(event))) await roomAgain(stream);
     if (options.signal.aborted) return;
   }
-}
-
-function roomAgain(stream: Stream): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      stream.off('drain', done).off('close', done).off('cancelled', done);
-      resolve();
-    };
-    stream.on('drain', done).on('close', done).on('cancelled', done);
-  });
-}
-
-function stopping(): RegistryError {
-  return new RegistryError('service_unavailable', 'This member stops. Resume at another one.', {
-    retryAfterSeconds: 1,
-  });
 }
 
 /** Encodes each message once, however many streams it goes to: a change is the same object for all of them. */

@@ -7,6 +7,7 @@ import type { WatchQuery } from '../../registry/service.ts';
 import { parseWatchQuery } from '../../registry/watch-queries.ts';
 import { asRegistryError, errorBody } from '../error-table.ts';
 import type { FaceOptions } from '../face.ts';
+import { stopping } from '../stopping.ts';
 import { closedText, commentText, eventText, retryText } from './event-text.ts';
 import { callOptions, endSignal, queryOf } from './requests.ts';
 import type { Route } from './route.ts';
@@ -65,12 +66,6 @@ function resumed(query: WatchQuery, request: FastifyRequest): WatchQuery {
   throw new RegistryError('invalid_parameter', 'Last-Event-ID must be the id of an event of this watch, a number.', {
     field: 'last-event-id',
     value: String(lastEventId).slice(0, 100),
-  });
-}
-
-function stopping(): RegistryError {
-  return new RegistryError('service_unavailable', 'This member stops. Resume at another one.', {
-    retryAfterSeconds: 1,
   });
 }
 
