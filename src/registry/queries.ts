@@ -34,6 +34,12 @@ const interfaceType = z.string().min(1, 'must name an interface type such as RES
 
 const consistency = z.enum(['linearizable', 'stale'], { error: 'must be "linearizable" or "stale"' });
 
+const metadataValue = z.string().max(512, 'must have at most 512 characters');
+
+export const revision = wholeFrom(0, Number.MAX_SAFE_INTEGER);
+
+export const truth = z.boolean({ error: 'must be "true" or "false"' });
+
 const version = z
   .string()
   .min(1, 'must be a version or a range such as "^1.2"')
@@ -48,17 +54,30 @@ const metadataPrefix = 'metadata.';
 /** More conditions than anybody needs cost time with every record. */
 const maxMetadataConditions = 16;
 
-export const filterParameters = [
-  'status',
-  'tag',
-  'environment',
-  'dependency',
-  'interface',
-  'instance_id',
-  'version',
-  ...metadataParameters,
-  'metadata.KEY',
-] as const;
+/** What each condition must be, by the name of its parameter. */
+export const filterSchemas = {
+  status,
+  tag: tags,
+  environment,
+  dependency: serviceName,
+  interface: interfaceType,
+  instance_id: instanceId,
+  version,
+  region: metadataValue,
+  owner: metadataValue,
+  'metadata.KEY': metadataValue,
+} as const;
+
+/** The same for the other parameters of a list. */
+export const listSchemas = {
+  name: prefix,
+  limit: wholeFrom(1, maxLimit),
+  offset: wholeFrom(0, Number.MAX_SAFE_INTEGER),
+  cursor,
+  consistency,
+} as const;
+
+export const filterParameters = Object.keys(filterSchemas) as readonly (keyof typeof filterSchemas)[];
 const listParameters = [...filterParameters, 'name', 'limit', 'offset', 'cursor'] as const;
 
 export type Raw = Readonly<Record<string, unknown>>;
@@ -88,8 +107,8 @@ export function parseListQuery(
     ...filterOf(raw),
     name: optional(raw, 'name', prefix),
     after: optional(raw, 'cursor', cursor),
-    limit: wholeNumber(raw, 'limit', 1, maxLimit) ?? defaultLimit,
-    offset: wholeNumber(raw, 'offset', 0, Number.MAX_SAFE_INTEGER) ?? 0,
+    limit: wholeNumber(raw, 'limit', listSchemas.limit) ?? defaultLimit,
+    offset: wholeNumber(raw, 'offset', listSchemas.offset) ?? 0,
   };
 }
 
@@ -119,7 +138,7 @@ function metadataOf(raw: Raw): Readonly<Record<string, string>> | undefined {
     const isDirect = metadataParameters.some((parameter) => parameter === name);
     if (!isDirect && !name.startsWith(metadataPrefix)) continue;
     const key = isDirect ? name : name.slice(metadataPrefix.length);
-    const value = optional(raw, name, z.string().max(512, 'must have at most 512 characters'));
+    const value = optional(raw, name, metadataValue);
     const before = conditions.get(key);
     if (key === '' || value === undefined || (before !== undefined && before !== value)) {
       throw new RegistryError('invalid_parameter', `${name} must name a key of the metadata, and one value for it.`, {
@@ -148,16 +167,26 @@ export function optional<T>(raw: Raw, name: string, schema: z.ZodType<T>): T | u
   return parseWith(schema, value, 'invalid_parameter', name);
 }
 
-export function wholeNumber(raw: Raw, name: string, least: number, most: number): number | undefined {
+function wholeFrom(least: number, most: number): z.ZodInt {
+  const problem = `must be a whole number from ${least} to ${most}`;
+  return z.int(problem).min(least, problem).max(most, problem);
+}
+
+/** Digits, or a number. @throws RegistryError `invalid_parameter` */
+export function wholeNumber(raw: Raw, name: string, schema: z.ZodType<number>): number | undefined {
   const value = raw[name];
   if (value === undefined) return undefined;
   refuseRepeats(name, value);
-  const number = typeof value === 'number' ? value : /^\d{1,16}$/.test(String(value)) ? Number(value) : Number.NaN;
-  if (Number.isSafeInteger(number) && number >= least && number <= most) return number;
-  throw new RegistryError('invalid_parameter', `${name} must be a whole number from ${least} to ${most}.`, {
-    field: name,
-    value: shortened(value),
-  });
+  const number = /^\d{1,16}$/.test(String(value)) ? Number(value) : value;
+  return parseWith(schema, number, 'invalid_parameter', name);
+}
+
+/** "true" or "false", or a truth value. @throws RegistryError `invalid_parameter` */
+export function flag(raw: Raw, name: string): boolean | undefined {
+  const value = raw[name];
+  if (value === undefined) return undefined;
+  refuseRepeats(name, value);
+  return parseWith(truth, value === 'true' || (value === 'false' ? false : value), 'invalid_parameter', name);
 }
 
 function refuseRepeats(name: string, value: unknown): void {

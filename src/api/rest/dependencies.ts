@@ -1,7 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { related } from '../../registry/dependencies.ts';
-import { RegistryError } from '../../registry/errors.ts';
-import { parseConsistency } from '../../registry/queries.ts';
+import { flag, parseConsistency } from '../../registry/queries.ts';
 import { parseName } from '../../registry/validation.ts';
 import type { FaceOptions } from '../face.ts';
 import { notListed, show } from './reads.ts';
@@ -30,7 +29,7 @@ export function dependencyRoutes({ registry, passTokenOn }: FaceOptions): Route[
   ): Promise<FastifyReply> => {
     const name = parseName(pathParameter(request, 'name'));
     refuseOtherParameters(request, ['consistency', 'transitive']);
-    const transitive = isTransitive(queryOf(request).transitive);
+    const transitive = flag(queryOf(request), 'transitive') ?? false;
     const answer = await graphFor(request);
     const found = related(answer.value, name, direction, transitive);
     const own = answer.value.services.find((service) => service.name === name);
@@ -49,10 +48,4 @@ export function dependencyRoutes({ registry, passTokenOn }: FaceOptions): Route[
     row('/services/:name/dependencies', true, (request, reply) => relations(request, reply, 'dependencies')),
     row('/services/:name/dependents', true, (request, reply) => relations(request, reply, 'dependents')),
   ];
-}
-
-function isTransitive(value: unknown): boolean {
-  if (value === undefined || value === 'false') return false;
-  if (value === 'true') return true;
-  throw new RegistryError('invalid_parameter', 'transitive must be "true" or "false".', { field: 'transitive', value });
 }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { RegistryError } from '../../registry/errors.ts';
+import { flag } from '../../registry/queries.ts';
 import type { ClusterService, HealthReport } from '../../registry/service.ts';
 import type { FaceOptions } from '../face.ts';
 import { callOptions, queryOf, refuseOtherParameters } from './requests.ts';
@@ -30,7 +31,7 @@ export function operationRoutes({ cluster, metrics, passTokenOn }: FaceOptions):
     row('/cluster', false, async (request, reply) => {
       refuseOtherParameters(request, ['hash']);
       return reply.send(
-        await cluster.status({ ...callOptions(request, passTokenOn), stateHash: isTrue(queryOf(request).hash) }),
+        await cluster.status({ ...callOptions(request, passTokenOn), stateHash: flag(queryOf(request), 'hash') }),
       );
     }),
     row('/metrics', false, async (_request, reply) => {
@@ -64,10 +65,4 @@ function say(
   reply.status(httpStatus);
   if (request.headers.accept?.includes('json')) return reply.send(facts);
   return reply.type('text/plain; charset=utf-8').send(`${facts.status}${facts.reason ? `: ${facts.reason}` : ''}\n`);
-}
-
-function isTrue(value: unknown): boolean {
-  if (value === undefined || value === 'false') return false;
-  if (value === 'true') return true;
-  throw new RegistryError('invalid_parameter', 'hash must be "true" or "false".', { field: 'hash', value });
 }
