@@ -288,6 +288,33 @@ export function restConformance(where: string, start: Start): void {
         expect(await tagOf('/v1/services/billing/instances')).not.toBe(await tagOf('/v1/services/billing'));
       });
 
+      test('with the fields that were asked for, and whose they are', async () => {
+        await register({ metadata: { tags: ['a'] } });
+        const picked = { name: 'billing', id: 'billing-1', version: '1.0.0', status: 'up' };
+        const fields = 'fields=status,version';
+        for (const path of ['/v1/services/billing', instance]) {
+          expect((await ask({ path: `${path}?${fields}` })).body).toEqual(picked);
+        }
+        for (const path of ['/v1/services', '/v1/services/billing/instances']) {
+          expect((await ask({ path: `${path}?${fields}&consistency=stale` })).body).toEqual([picked]);
+        }
+        expect((await ask({ path: `${instance}?fields=version,%20status,version` })).text).toBe(JSON.stringify(picked));
+        const tags = new Map<string, string | undefined>();
+        for (const query of ['', '?fields=status', '?fields=status,version', '?fields=version,status,name']) {
+          for (const path of ['/v1/services', '/v1/services/billing', '/v1/services/billing/instances', instance]) {
+            tags.set(path + query, (await ask({ path: path + query })).headers.etag);
+          }
+        }
+        // Two questions that differ in their order only are one; any others are two.
+        expect(new Set(tags.values()).size).toBe(12);
+        const whole = tags.get(instance) ?? '';
+        const known = await ask({ path: `${instance}?fields=status`, headers: { 'if-none-match': whole } });
+        expect(known.status).toBe(200);
+        await register({ id: 'billing-2' });
+        const { headers } = await ask({ path: '/v1/services?fields=status&limit=1' });
+        expect(headers.link).toBe('</v1/services?fields=status&limit=1&offset=1>; rel="next"');
+      });
+
       test('HEAD as GET, without the body', async () => {
         await register();
         const get = await ask({ path: instance });

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /**
  * The tag of an answer: the revision that it shows, and what was asked. Weak (RFC 9110, 8.8.1), because a heartbeat that
@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
  * Every member makes the same tag, so that a client may ask any of them next.
  */
 export function entityTag(revision: number, question: readonly unknown[]): string {
-  const digest = createHash('sha256').update(JSON.stringify(question)).digest('base64url').slice(0, 16);
+  const digest = hash('sha256', JSON.stringify(question), 'base64url').slice(0, 16);
   return `W/"${revision}-${digest}"`;
 }
 

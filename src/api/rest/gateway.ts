@@ -52,7 +52,10 @@ export function createRestGateway(options: FaceOptions): FastifyInstance {
   // What is held or streamed would keep the server from closing.
   app.addHook('preClose', async () => closing.abort());
   observeRequests(app, options);
-  app.addHook('onRequest', async ({ raw }) => refuseOddHeaders(raw));
+  app.addHook('onRequest', ({ raw }, _reply, done) => {
+    refuseOddHeaders(raw);
+    done();
+  });
   refuseUnmatched(app, new MethodTable(routes));
   app.setErrorHandler(sendError);
   const gate = new AdmissionGate(limits.requestsInFlight);
@@ -64,7 +67,9 @@ function createServer({ logger }: FaceOptions, limits: FaceLimits): FastifyInsta
   const answers = new OpenAnswers();
   const app = fastify({
     loggerInstance: logger as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    logController: new LogController({ disableRequestLogging: true }),
+    // What is logged names its request by itself; a logger for each request would be the dearest part of many.
+    childLoggerFactory: (parent) => parent,
     requestIdHeader: false,
     genReqId: (request) => requestIdFrom(request.headers[requestIdHeader]),
     bodyLimit: limits.bodyBytes,
@@ -110,11 +115,12 @@ function observeRequests(app: FastifyInstance, { metrics, logger }: FaceOptions)
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(requestIdHeader, request.id);
     const startedMs = performance.now();
-    reply.raw.once('close', () => {
+    reply.raw.on('close', () => {
       const durationMs = performance.now() - startedMs;
       const status = reply.raw.writableFinished ? reply.statusCode : clientWentAway;
       const endpoint = request.routeOptions.url ?? 'unmatched';
       metrics?.httpAnswered(endpoint, request.method, status, durationMs / 1_000);
+      if (!logger.isLevelEnabled('debug')) return;
       logger.debug(
         { requestId: request.id, method: request.method, endpoint, status, durationMs: Math.round(durationMs) },
         'answered',
@@ -126,7 +132,7 @@ function observeRequests(app: FastifyInstance, { metrics, logger }: FaceOptions)
 
 /** Before the body is read: whatever it is, the path or the method is the mistake to name. */
 function refuseUnmatched(app: FastifyInstance, methods: MethodTable): void {
-  const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
+  const refuse = (request: FastifyRequest, reply: FastifyReply): never => {
     const [path = ''] = request.url.split('?', 1);
     const allowed = methods.allowed(path);
     if (allowed.length === 0) {
@@ -141,8 +147,9 @@ function refuseUnmatched(app: FastifyInstance, methods: MethodTable): void {
       value: request.method,
     });
   };
-  app.addHook('onRequest', async (request, reply) => {
-    if (request.is404) await refuse(request, reply);
+  app.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) refuse(request, reply);
+    done();
   });
   app.setNotFoundHandler(refuse);
 }
@@ -170,13 +177,15 @@ function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
 
 /** Takes a place for a request. It is free again when the answer is out or its client gone, and the work for it done. */
 function admit(gate: AdmissionGate, kind: RequestKind, isHeld: (request: FastifyRequest) => boolean) {
-  return async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
-    if (isHeld(request)) return;
-    const leave = gate.enter(kind);
-    reply.raw.once('close', () => {
-      const work = workOf.get(request);
-      if (work) work.then(leave, leave);
-      else leave();
-    });
+  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
+    if (!isHeld(request)) {
+      const leave = gate.enter(kind);
+      reply.raw.on('close', () => {
+        const work = workOf.get(request);
+        if (work) work.then(leave, leave);
+        else leave();
+      });
+    }
+    done();
   };
 }

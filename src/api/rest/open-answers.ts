@@ -12,7 +12,7 @@ export class OpenAnswers {
       const { socket } = request;
       const open = this.#open.get(socket) ?? new Set();
       this.#open.set(socket, open.add(response));
-      response.once('close', () => {
+      response.on('close', () => {
         open.delete(response);
         this.#answered.set(socket, request);
       });

@@ -6,12 +6,13 @@ import { parseInstanceId, parseName } from '../../registry/validation.ts';
 import { holdParameters, parseHold } from '../../registry/watch-queries.ts';
 import type { FaceOptions } from '../face.ts';
 import { entityTag, namesTag } from './entity-tag.ts';
+import { parseFields, shown } from './fields.ts';
 import { callOptions, endSignal, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
 import type { Route } from './route.ts';
 
-const consistencyParameter = ['consistency'] as const;
+const recordParameters = ['consistency', 'fields'] as const;
 
-const readParameters = [...consistencyParameter, ...holdParameters] as const;
+const readParameters = [...recordParameters, ...holdParameters] as const;
 
 /** @param closing ends what is held: it is answered with what there is */
 export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: AbortSignal): Route[] {
@@ -28,7 +29,10 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
   const instancesOf = async (request: FastifyRequest, reply: FastifyReply) => {
     const name = parseName(pathParameter(request, 'name'));
     const filter = parseInstanceFilter(queryOf(request), readParameters);
-    return { name, filter, answer: await registry.getInstances(name, filter, heldCallOf(request, reply)) };
+    const fields = parseFields(queryOf(request));
+    const answer = await registry.getInstances(name, filter, heldCallOf(request, reply));
+    const records = shown(answer.value, fields);
+    return { name, filter, answer, records, question: [name, conditions(filter), fields] };
   };
   const row = (path: string, handle: Route['handle']): Route => ({
     method: 'GET',
@@ -42,6 +46,7 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
   return [
     row('/services', async (request, reply) => {
       const query = parseListQuery(queryOf(request), readParameters);
+      const fields = parseFields(queryOf(request));
       const answer = await registry.list(query, heldCallOf(request, reply));
       const { instances, total, next } = answer.value;
       reply.header('x-total-count', total);
@@ -50,27 +55,27 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
         reply.header('x-manifest-cursor', next);
         reply.header('link', `<${nextPage(request, { limit: String(query.limit), ...page })}>; rel="next"`);
       }
-      return show(request, reply, answer, ['list', conditions(query)], instances);
+      return show(request, reply, answer, ['list', conditions(query), fields], shown(instances, fields));
     }),
     row('/services/:name', async (request, reply) => {
-      const { name, filter, answer } = await instancesOf(request, reply);
-      const [first, ...others] = answer.value;
+      const { name, filter, answer, records, question } = await instancesOf(request, reply);
+      const [first, ...others] = records;
       if (!first) throw notListed(reply, answer, `No instance of service '${name}' is listed${narrowed(filter)}.`);
-      const body = others.length === 0 ? first : answer.value;
-      return show(request, reply, answer, ['service', name, conditions(filter)], body);
+      return show(request, reply, answer, ['service', ...question], others.length === 0 ? first : records);
     }),
     row('/services/:name/instances', async (request, reply) => {
-      const { name, filter, answer } = await instancesOf(request, reply);
-      return show(request, reply, answer, ['instances', name, conditions(filter)], answer.value);
+      const { answer, records, question } = await instancesOf(request, reply);
+      return show(request, reply, answer, ['instances', ...question], records);
     }),
     row('/services/:name/:id', async (request, reply) => {
       const name = parseName(pathParameter(request, 'name'));
       const id = parseInstanceId(pathParameter(request, 'id'));
-      refuseOtherParameters(request, consistencyParameter);
+      refuseOtherParameters(request, recordParameters);
+      const fields = parseFields(queryOf(request));
       const answer = await registry.getInstances(name, { instance_id: id }, callOf(request));
-      const [instance] = answer.value;
+      const [instance] = shown(answer.value, fields);
       if (!instance) throw notListed(reply, answer, `No instance '${id}' of service '${name}' is listed.`);
-      return show(request, reply, answer, ['instance', name, id], instance);
+      return show(request, reply, answer, ['instance', name, id, fields], instance);
     }),
   ];
 }

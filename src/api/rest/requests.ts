@@ -24,7 +24,9 @@ export function refuseOtherParameters(request: FastifyRequest, known: readonly s
 
 /** Whether the caller wants the result shown (RFC 7240, 4.2). Said twice, the first counts; a preference may have parameters. */
 export function wantsRepresentation(request: FastifyRequest): boolean {
-  const header = [request.headers.prefer ?? []].flat().join(',');
+  const { prefer } = request.headers;
+  if (prefer === undefined) return false;
+  const header = [prefer].flat().join(',');
   const asked = header
     .split(',')
     .map((preference) => /^\s*return\s*=\s*"?([\w-]*)"?\s*(;|$)/i.exec(preference)?.[1])
@@ -34,7 +36,11 @@ export function wantsRepresentation(request: FastifyRequest): boolean {
 
 /** What HTTP itself demands of the headers. @throws RegistryError `validation_error` */
 export function refuseOddHeaders({ headers, rawHeaders, httpVersion }: IncomingMessage): void {
-  const hosts = rawHeaders.filter((text, position) => position % 2 === 0 && text.toLowerCase() === 'host').length;
+  let hosts = 0;
+  for (let position = 0; position < rawHeaders.length; position += 2) {
+    const name = rawHeaders[position];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts++;
+  }
   // RFC 9112, 3.2.
   if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0')) {
     throw new RegistryError('validation_error', 'A request must name its host once: send one header "Host".', {
