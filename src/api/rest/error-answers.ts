@@ -11,7 +11,8 @@ import type { OpenAnswers } from './open-answers.ts';
 /** Answers a request with an error of any kind. */
 export function sendError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const error = thrown instanceof RegistryError ? thrown : translate(thrown, request);
-  if (error.code === 'internal_error') request.log.error({ requestId: request.id, err: thrown }, 'a request failed inside');
+  if (error.code === 'internal_error')
+    request.log.error({ requestId: request.id, err: thrown }, 'a request failed inside');
   const waitSeconds = retryAfterSeconds(error);
   if (waitSeconds !== null) reply.header('retry-after', waitSeconds);
   if (error.code === 'unauthorized') reply.header('www-authenticate', 'Bearer realm="manifest"');
