@@ -304,7 +304,7 @@ export class Member {
       this.#lastReportMs = nowMs;
       this.#report();
     }
-    this.#wake();
+    this.#turn();
   }
 
   #report(): void {

@@ -71,13 +71,16 @@ function checked(membership: Membership): Membership {
 export class MembershipHistory {
   /** Never empty; indexes ascend. The first covers everything from the oldest kept snapshot on. */
   #changes: readonly { readonly index: number; readonly membership: Membership }[];
+  /** The last of them: whoever counts members asks for it, which is with every message. */
+  #current: Membership;
 
   constructor(snapshotIndex: number, membership: Membership) {
     this.#changes = [{ index: snapshotIndex, membership }];
+    this.#current = membership;
   }
 
   get current(): Membership {
-    return this.#lookup(Number.MAX_SAFE_INTEGER);
+    return this.#current;
   }
 
   at(index: number): Membership {
@@ -88,6 +91,7 @@ export class MembershipHistory {
     const last = this.#changes.at(-1);
     invariant(last !== undefined && index > last.index, () => `membership entry ${index} was applied out of order`);
     this.#changes = [...this.#changes, { index, membership }];
+    this.#current = membership;
   }
 
   /** Forgets what no snapshot at or after `index` can ask for. */
