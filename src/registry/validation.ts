@@ -232,54 +232,51 @@ function objectError(text: string) {
   return (issue: { readonly code: string }) => (issue.code === 'unrecognized_keys' ? undefined : text);
 }
 
-interface Nested {
-  readonly path: string;
-  readonly value: unknown;
-}
-
 /** What no schema looks at, and what would not come back from the log as it was sent. */
 function checkShape(input: unknown): void {
-  let level: Nested[] = [{ path: '', value: input }];
-  for (let depth = 0; level.length > 0; depth++) {
-    if (depth > maxDepth) {
-      throw new RegistryError('validation_error', `metadata is nested too deeply; at most ${maxDepth} levels.`, {
-        field: 'metadata',
-      });
-    }
-    level = level.flatMap(childrenOf);
-  }
+  checkNested(input, []);
 }
 
-function childrenOf({ path, value }: Nested): Nested[] {
+/** @param path of `value` in what was sent; one array for all of it, so that a sound record costs no strings */
+function checkNested(value: unknown, path: string[]): void {
+  if (path.length > maxDepth) {
+    throw new RegistryError('validation_error', `metadata is nested too deeply; at most ${maxDepth} levels.`, {
+      field: 'metadata',
+    });
+  }
   checkValue(path, value);
-  if (typeof value !== 'object' || value === null) return [];
-  return Object.entries(value).map(([key, child]) => {
+  if (typeof value !== 'object' || value === null) return;
+  for (const key of Object.keys(value)) {
     if (!Array.isArray(value)) checkKey(path, key);
-    return { path: path === '' ? key : `${path}.${key}`, value: child };
-  });
+    path.push(key);
+    checkNested((value as Record<string, unknown>)[key], path);
+    path.pop();
+  }
 }
 
 const loneSurrogate = /\p{Surrogate}/u;
 
-function checkValue(path: string, value: unknown): void {
+function checkValue(path: readonly string[], value: unknown): void {
   // JSON has no infinite numbers: 1e999 would be kept as null.
   const isInfinite = typeof value === 'number' && !Number.isFinite(value);
   if (!isInfinite && !(typeof value === 'string' && loneSurrogate.test(value))) return;
   const problem = isInfinite ? 'must be a finite number' : 'must be Unicode text, without half of a surrogate pair';
-  throw new RegistryError('validation_error', `${path || 'The body'} ${problem}.`, {
-    field: path || undefined,
+  const field = path.join('.');
+  throw new RegistryError('validation_error', `${field || 'The body'} ${problem}.`, {
+    field: field || undefined,
     value: isInfinite ? String(value) : shortened(value),
   });
 }
 
-function checkKey(path: string, key: string): void {
+function checkKey(path: readonly string[], key: string): void {
   if (key === '__proto__') {
     // Changes what an object is, in more programs than this one.
     throw new RegistryError('validation_error', '"__proto__" cannot be a key. Rename it.', { field: '__proto__' });
   }
   if (loneSurrogate.test(key)) {
-    throw new RegistryError('validation_error', `${path || 'The body'} has a key that is not Unicode text.`, {
-      field: path || undefined,
+    const field = path.join('.');
+    throw new RegistryError('validation_error', `${field || 'The body'} has a key that is not Unicode text.`, {
+      field: field || undefined,
     });
   }
 }

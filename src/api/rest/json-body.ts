@@ -22,9 +22,11 @@ export function parseJsonBody(bytes: Buffer): unknown {
   }
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 function decode(bytes: Buffer): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw new RegistryError('validation_error', 'The body is not valid UTF-8. Encode it as UTF-8.');
   }
