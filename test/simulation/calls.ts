@@ -43,7 +43,7 @@ export class ClientNetwork {
   /** A member that a client may turn to: often one that takes itself for the leader. */
   anyMachine(): Machine {
     const { machines } = this.#cluster;
-    const leaders = machines.filter(({ member }) => member?.status().role === 'leader');
+    const leaders = machines.filter((machine) => this.#cluster.takesItselfForLeader(machine));
     return this.#random.pick(leaders.length > 0 && this.#random.chance(0.4) ? leaders : machines);
   }
 
@@ -52,10 +52,12 @@ export class ClientNetwork {
     this.counts.calls++;
     return new Promise((resolve) => {
       let ended = false;
+      let disconnect = () => {};
       const end = (outcome: CallOutcome<T>) => {
         if (ended) return;
         ended = true;
         cancelTimeout();
+        disconnect();
         this.counts[outcome.type === 'answer' ? 'answers' : outcome.type === 'error' ? 'errors' : 'silences']++;
         resolve(outcome);
       };
@@ -67,7 +69,7 @@ export class ClientNetwork {
           this.#world.after(20, () => end({ type: 'silence' }));
           return;
         }
-        process.whenDead(() => this.#world.after(1, () => end({ type: 'silence' })));
+        disconnect = process.whenDead(() => this.#world.after(1, () => end({ type: 'silence' })));
         process.run(() => {
           if (!process.act()) return;
           const answer = (outcome: CallOutcome<T>) => {

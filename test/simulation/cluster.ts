@@ -7,7 +7,7 @@ import { StorageDamagedError } from '../../src/storage/storage.ts';
 import { ConsensusChecks } from './consensus-checks.ts';
 import { SimulatedDisk } from './disk.ts';
 import { Journal } from './journal.ts';
-import { describe, SimulatedNetwork } from './network.ts';
+import { describe, digestOf, SimulatedNetwork } from './network.ts';
 import { ObservedStorage } from './observed-storage.ts';
 import { type MachineClock, SimulatedProcess } from './process.ts';
 import type { SimulatedRandom } from './random.ts';
@@ -119,7 +119,7 @@ export class SimulatedCluster {
         random: this.#random.fork(`life ${life} of ${id}`),
         storage: this.#storageOf(machine, process),
         transport: this.network.transport(id, process, (to, message) => {
-          this.#world.trace(`${id} -> ${to} ${describe(message)}`);
+          this.#world.traceOften(digestOf(message), () => `${id} -> ${to} ${describe(message)}`);
           if (machine.process === process) this.consensus.sent(id, message);
         }),
         logger: this.#loggerOf(id),
@@ -161,8 +161,10 @@ export class SimulatedCluster {
         if (!isCurrent()) return;
         const { hardState, entries, snapshot } = write;
         const last = entries.at(-1);
-        this.#world.trace(
-          `${id} stores${hardState ? ` term ${hardState.term} vote ${hardState.votedFor}` : ''}` +
+        this.#world.traceOften(
+          last?.index ?? 0,
+          () =>
+            `${id} stores${hardState ? ` term ${hardState.term} vote ${hardState.votedFor}` : ''}` +
             `${entries[0] && last ? ` entries ${entries[0].index}/${entries[0].term} to ${last.index}/${last.term}` : ''}` +
             `${snapshot ? ` snapshot ${snapshot.index}/${snapshot.term}` : ''}`,
         );
@@ -308,6 +310,11 @@ export class SimulatedCluster {
       machine.compareAtIndex = null;
       this.#compare(machine, member);
     }
+  }
+
+  /** At its last step. */
+  takesItselfForLeader({ id, member }: Machine): boolean {
+    return member !== null && this.consensus.statusOf(id)?.role === 'leader';
   }
 
   /** Holds a member's whole state against the journal's at the same index. */

@@ -117,6 +117,11 @@ export class ConsensusChecks {
     return this.#committed[index - 1]?.entry ?? null;
   }
 
+  /** After its last step; `null` before the first one of this life. */
+  statusOf(id: string): RaftStatus | null {
+    return this.#view(id).last;
+  }
+
   #view(id: string): MemberView {
     const view = this.#members.get(id);
     if (!view) throw new Error(`There is no member ${id}.`);
@@ -249,31 +254,33 @@ export class ConsensusChecks {
     const { last } = view;
     view.last = status;
     if (last) {
-      for (const field of ['term', 'commitIndex', 'appliedIndex', 'snapshotIndex'] as const) {
-        if (status[field] < last[field]) {
-          this.#world.violate('never-back', `${id}'s ${field} falls from ${last[field]} to ${status[field]}`);
-        }
+      this.#neverFalls(id, 'term', last.term, status.term);
+      this.#neverFalls(id, 'commit index', last.commitIndex, status.commitIndex);
+      this.#neverFalls(id, 'applied index', last.appliedIndex, status.appliedIndex);
+      this.#neverFalls(id, 'snapshot index', last.snapshotIndex, status.snapshotIndex);
+      if (status.role === 'leader' && last.role === 'leader' && last.term === status.term) {
+        this.#checkMatches(id, last, status);
+        this.#checkCommit(id, view, last, status);
       }
-      this.#matchNeverFalls(id, last, status);
-      this.#checkCommit(id, view, last, status);
     }
     if (status.role === 'leader') this.#checkLeader(id, status);
     if (!last || status.appliedIndex > last.appliedIndex) this.#applied(id, view, last?.appliedIndex ?? 0, status);
   }
 
-  #matchNeverFalls(id: string, last: RaftStatus, status: RaftStatus): void {
-    if (status.role !== 'leader' || last.role !== 'leader' || last.term !== status.term) return;
-    for (const peer of status.progress) {
-      const before = last.progress.find((each) => each.id === peer.id);
-      if (before && peer.matchIndex < before.matchIndex) {
-        this.#world.violate('never-back', `${id}'s match of ${peer.id} falls to ${peer.matchIndex}`);
-      }
-    }
+  #neverFalls(id: string, what: string, before: number, now: number): void {
+    if (now < before) this.#world.violate('never-back', `${id}'s ${what} falls from ${before} to ${now}`);
+  }
+
+  /** Both list the same peers, by name: nobody changes the membership here. */
+  #checkMatches(id: string, last: RaftStatus, status: RaftStatus): void {
+    status.progress.forEach((peer, position) => {
+      const before = last.progress[position];
+      if (before) this.#neverFalls(id, `match of ${peer.id}`, before.matchIndex, peer.matchIndex);
+    });
   }
 
   /** A leader commits by an entry of its own term alone (paper, section 5.4.2; trap 1). */
   #checkCommit(id: string, { log }: MemberView, last: RaftStatus, status: RaftStatus): void {
-    if (last.role !== 'leader' || status.role !== 'leader' || last.term !== status.term) return;
     if (status.commitIndex === last.commitIndex) return;
     const underWay = log.underWay?.entries.find(({ index }) => index === status.commitIndex);
     const entry = underWay ?? log.entries.get(status.commitIndex);

@@ -64,6 +64,7 @@ export class Journal {
   readonly #services = new Map<string, ServiceVersion[]>();
   readonly #changes = new Map<string, KeyChange[]>();
   readonly #renewals = new Map<number, Renewal[]>();
+  readonly #hashes = new Map<number, string>();
   /** When the revision reached a value. */
   readonly #revisions: { readonly atMs: number; readonly revision: number }[] = [{ atMs: 0, revision: 0 }];
 
@@ -103,13 +104,8 @@ export class Journal {
 
   /** A service's instances at a revision. */
   instancesAt(name: string, revision: number): ReadonlyMap<string, VisibleInstance> {
-    const versions = this.#services.get(name) ?? [];
-    let found: ReadonlyMap<string, VisibleInstance> = new Map();
-    for (const version of versions) {
-      if (version.revision > revision) break;
-      found = version.instances;
-    }
-    return found;
+    // Readers mostly ask for what is new.
+    return this.#services.get(name)?.findLast((version) => version.revision <= revision)?.instances ?? new Map();
   }
 
   changesOf(name: string, id: string): readonly KeyChange[] {
@@ -132,8 +128,15 @@ export class Journal {
     return this.#revisions[low]?.revision ?? 0;
   }
 
-  /** Hash of the state right after the entry at `index`, computed anew. */
+  /** Hash of the state right after the entry at `index`. */
   hashAt(index: number): string {
+    const hash = this.#hashes.get(index) ?? this.#computeHashAt(index);
+    this.#hashes.set(index, hash);
+    return hash;
+  }
+
+  #computeHashAt(index: number): string {
+    if (index === this.#entries.length) return this.state.hash();
     const captured = Math.floor(index / captureEvery);
     const capture = this.#captures[captured] ?? this.#captures.at(-1);
     const state = capture ? RegistryState.restore(capture) : new RegistryState();

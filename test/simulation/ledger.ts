@@ -53,7 +53,7 @@ export class Ledger {
   }
 
   registered(target: Target, marker: string, calledAtMs: number, outcome: CallOutcome<RegistrationResult>): void {
-    this.#traceEnd(`register ${keyOf(target.name, target.id)} ${marker}`, outcome);
+    this.#traceEnd(() => `register ${keyOf(target.name, target.id)} ${marker}`, outcome);
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'register');
@@ -81,7 +81,7 @@ export class Ledger {
   }
 
   renewed(target: Target, calledAtMs: number, outcome: CallOutcome<unknown>): void {
-    this.#traceEnd(`heartbeat ${keyOf(target.name, target.id)}`, outcome);
+    this.#traceEnd(() => `heartbeat ${keyOf(target.name, target.id)}`, outcome);
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'heartbeat');
@@ -97,7 +97,7 @@ export class Ledger {
   }
 
   deregistered(target: Target, calledAtMs: number, outcome: CallOutcome<unknown>): void {
-    this.#traceEnd(`deregister ${keyOf(target.name, target.id)}`, outcome);
+    this.#traceEnd(() => `deregister ${keyOf(target.name, target.id)}`, outcome);
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'deregister');
@@ -125,7 +125,7 @@ export class Ledger {
     outcome: CallOutcome<ReadAnswer<readonly InstanceRecord[]>>,
     stale: boolean,
   ): void {
-    this.#traceEnd(`${stale ? 'stale ' : ''}read ${name ?? 'all'}`, outcome);
+    this.#traceEnd(() => `${stale ? 'stale ' : ''}read ${name ?? 'all'}`, outcome);
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'read');
@@ -197,10 +197,11 @@ export class Ledger {
     this.#world.violate('false-refusal', `${keyOf(target.name, target.id)} was listed all the time, and got ${code}`);
   }
 
-  #traceEnd(call: string, outcome: CallOutcome<unknown>): void {
-    if (outcome.type === 'silence') this.#world.trace(`client: ${call}: silence`);
-    else if (outcome.type === 'error') this.#world.trace(`client: ${call}: ${outcome.error.code}`);
-    else this.#world.trace(`client: ${call}: ${JSON.stringify(outcome.value).slice(0, 200)}`);
+  #traceEnd(call: () => string, outcome: CallOutcome<unknown>): void {
+    this.#world.traceOften(outcome.type.length, () => {
+      const end = outcome.type === 'answer' ? JSON.stringify(outcome.value).slice(0, 200) : outcome.type;
+      return `client: ${call()}: ${outcome.type === 'error' ? outcome.error.code : end}`;
+    });
   }
 }
 

@@ -139,7 +139,7 @@ class ProcessTransport implements Transport {
     return this.#inner.start(identity, {
       receive: (from, incarnation, message) =>
         process.run(() => {
-          this.#world.trace(`${this.#nodeId} <- ${from} ${describe(message)}`);
+          this.#world.traceOften(digestOf(message), () => `${this.#nodeId} <- ${from} ${describe(message)}`);
           handler.receive(from, incarnation, message);
         }),
       unreachable: (peer) => process.run(() => handler.unreachable(peer)),
@@ -160,6 +160,13 @@ class ProcessTransport implements Transport {
   close(): Promise<void> {
     return this.#inner.close();
   }
+}
+
+/** A number that tells most messages apart. */
+export function digestOf(message: PeerMessage): number {
+  const term = 'term' in message ? message.term : 0;
+  const index = 'index' in message ? (message.index ?? 0) : 'commitIndex' in message ? message.commitIndex : 0;
+  return (term << 20) ^ (index << 8) ^ message.type.length;
 }
 
 /** One message in a line of the trace. */

@@ -27,7 +27,7 @@ export class SimulatedProcess {
   readonly #backlog: (() => void)[] = [];
   readonly #onTouched: () => void;
   /** Connections, each of which breaks when the process dies. */
-  #connections: (() => void)[] = [];
+  readonly #connections = new Set<() => void>();
   #alive = true;
   #paused = false;
   /** How many more things it does to the outside before it dies; `null` when it is not about to. */
@@ -100,12 +100,14 @@ export class SimulatedProcess {
   kill(): void {
     this.#alive = false;
     this.#backlog.length = 0;
-    for (const breaks of this.#connections.splice(0)) breaks();
+    for (const breaks of this.#connections) breaks();
+    this.#connections.clear();
   }
 
-  /** Somebody is connected to the process and notices its death. */
-  whenDead(breaks: () => void): void {
-    this.#connections.push(breaks);
+  /** Somebody is connected to the process and notices its death. The returned function ends the connection. */
+  whenDead(breaks: () => void): () => void {
+    this.#connections.add(breaks);
+    return () => void this.#connections.delete(breaks);
   }
 
   /** Dies when it has done `acts` more things to the outside, in the middle of whatever it does then. */

@@ -13,11 +13,7 @@ export interface TraceSink {
   line(atMs: number, text: string): void;
 }
 
-/** Runs everything that promises still have to do, and resolves when nothing is left of it. */
-function settle(): Promise<void> {
-  // Node runs its next-tick queue only when no microtask is left, however many of them each other queue.
-  return new Promise((resolve) => queueMicrotask(() => process.nextTick(resolve)));
-}
+const settled = Promise.resolve();
 
 /** One thread, one clock: events happen one after the other in virtual time, and nothing else happens at all. */
 export class SimulatedWorld {
@@ -46,7 +42,7 @@ export class SimulatedWorld {
     return this.#sink !== null;
   }
 
-  /** Over every line of the trace and its time: equal for equal runs. */
+  /** Over what the trace tells and when: equal for equal runs. */
   get traceHash(): string {
     return (this.#traceHash >>> 0).toString(16).padStart(8, '0');
   }
@@ -64,8 +60,22 @@ export class SimulatedWorld {
   }
 
   trace(text: string): void {
-    this.#traceHash = Math.imul(hashText(text, this.#traceHash ^ Math.round(this.#nowMs * 1_000)), 0x01000193);
+    this.#mix(hashText(text, 0));
     this.#sink?.line(this.#nowMs, text);
+  }
+
+  /**
+   * As `trace`, for what happens so often that the text is made only while somebody reads it.
+   * @param digest what of it goes into the hash, beside its time
+   */
+  traceOften(digest: number, text: () => string): void {
+    this.#mix(digest);
+    this.#sink?.line(this.#nowMs, text());
+  }
+
+  #mix(digest: number): void {
+    const atMicroseconds = Math.round(this.#nowMs * 1_000);
+    this.#traceHash = Math.imul(this.#traceHash ^ digest, 0x01000193) ^ Math.imul(atMicroseconds, 0x7feb352d);
   }
 
   /** A line for the reader that is no part of the hash, because it is made only while somebody reads. */
@@ -80,21 +90,43 @@ export class SimulatedWorld {
     this.trace(`VIOLATION ${check}: ${message}`);
   }
 
-  /** Lets virtual time pass up to `untilMs`, to a violation, or until `isDone`. `afterEach` runs when an event has settled. */
-  async runUntil(untilMs: number, afterEach: () => void, isDone: () => boolean = () => false): Promise<void> {
+  /**
+   * Lets virtual time pass up to `untilMs`, to a violation, or until `isDone`. `afterEach` runs when an event has settled:
+   * when nothing is left of what promises had to do.
+   */
+  runUntil(untilMs: number, afterEach: () => void, isDone: () => boolean = () => false): Promise<void> {
+    return new Promise((resolve, reject) => {
+      // Node runs its next-tick queue only when no microtask is left, however many of them each other queue. Nothing is
+      // awaited here: this happens for every event.
+      const whenSettled = () => process.nextTick(goOn);
+      const goOn = () => {
+        try {
+          afterEach();
+          if (this.#runNext(untilMs, isDone)) void settled.then(whenSettled);
+          else resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+      goOn();
+    });
+  }
+
+  /** @returns whether there was something to run */
+  #runNext(untilMs: number, isDone: () => boolean): boolean {
     while (!this.#violation && !isDone()) {
       const nextAtMs = this.#queue.nextAtMs;
       if (nextAtMs === null || nextAtMs > untilMs) {
         this.#nowMs = Math.max(this.#nowMs, untilMs);
-        return;
+        return false;
       }
       const event = this.#queue.takeNext();
       if (!event?.run) continue;
       this.#nowMs = event.atMs;
       this.#events++;
       event.run();
-      await settle();
-      afterEach();
+      return true;
     }
+    return false;
   }
 }
