@@ -37,7 +37,7 @@ _${name.replaceAll('-', '_')}() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=""
   COMPREPLY=()
   if [ "$COMP_CWORD" -eq 1 ]; then
-    words=${quoted([...program.commands.map((command) => command.name()), ...globalFlags].join(' '))}
+    words=${quoted([...program.commands.map((command) => command.name()), ...optionsOf(program).flatMap(flagsOf)].join(' '))}
   else
     case "\${COMP_WORDS[1]}" in
 ${branches.join('\n')}
@@ -51,26 +51,35 @@ complete -o default -F _${name.replaceAll('-', '_')} ${name}
 
 function fishScript(program: Command): string {
   const name = program.name();
-  const lines = [`# ${name} completion: ${name} completion fish | source`];
+  const stands = `__${name.replaceAll('-', '_')}_command`;
+  const say = `complete -c ${name} -n`;
+  // fish has a function of its own for this, which takes a service called "list" for the command.
+  const lines = [
+    `# ${name} completion: ${name} completion fish | source`,
+    `function ${stands}`,
+    '  set -l words (commandline -opc) ""',
+    '  test "$words[2]" = "$argv"',
+    'end',
+    ...optionsOf(program).map((option) => `${say} ${stands} ${fishOption(option)}`),
+  ];
   for (const command of program.commands) {
-    const say = `complete -c ${name} -n`;
-    lines.push(`${say} __fish_use_subcommand -f -a ${command.name()} -d ${quoted(command.summary())}`);
-    const inside = quoted(`__fish_seen_subcommand_from ${command.name()}`);
-    for (const option of optionsOf(command)) {
-      const parts = [say, inside];
-      if (option.short) parts.push('-s', option.short.slice(1));
-      if (option.long) parts.push('-l', option.long.slice(2));
-      if (option.argChoices) parts.push('-x', '-a', quoted(option.argChoices.join(' ')));
-      else if (takesValue(option)) parts.push('-r');
-      lines.push([...parts, '-d', quoted(option.description)].join(' '));
-    }
+    lines.push(`${say} ${stands} -f -a ${command.name()} -d ${quoted(command.summary())}`);
+    const inside = quoted(`${stands} ${command.name()}`);
+    for (const option of optionsOf(command)) lines.push(`${say} ${inside} ${fishOption(option)}`);
     const choices = choicesOf(command.registeredArguments);
     if (choices.length > 0) lines.push(`${say} ${inside} -f -a ${quoted(choices.join(' '))}`);
   }
   return `${lines.join('\n')}\n`;
 }
 
-const globalFlags = ['--help', '--version'];
+function fishOption(option: Option): string {
+  const parts: string[] = [];
+  if (option.short) parts.push('-s', option.short.slice(1));
+  if (option.long) parts.push('-l', option.long.slice(2));
+  if (option.argChoices) parts.push('-x', '-a', quoted(option.argChoices.join(' ')));
+  else if (takesValue(option)) parts.push('-r');
+  return [...parts, '-d', quoted(option.description)].join(' ');
+}
 
 function optionsOf(command: Command): readonly Option[] {
   return command.createHelp().visibleOptions(command);

@@ -1,58 +1,67 @@
-import { spawnSync } from 'node:child_process';
 import { describe, expect, it } from 'vitest';
+import { shells } from '../../src/cli/completion-scripts.ts';
 import { run } from './command-line.ts';
+import { missing, offered } from './shells.ts';
 
-const hasBash = spawnSync('bash', ['--version']).status === 0;
+describe.each(shells)('%s, with the script for it,', (shell) => {
+  /** What is offered for each of these lines, sorted. */
+  async function offers(...lines: readonly (readonly string[])[]): Promise<string[][]> {
+    const { out } = await run(['completion', shell]);
+    return lines.map((words) => offered(shell, out, words).sort());
+  }
 
-/** What bash offers for the last of these words, by the script itself. */
-async function offered(...words: readonly string[]): Promise<readonly string[]> {
-  const { out } = await run(['completion', 'bash']);
-  const line = ['chora-manifest', ...words].map((word) => `'${word}'`).join(' ');
-  const ask = `COMP_WORDS=(${line}); COMP_CWORD=${words.length}; _chora_manifest; printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const { stdout, stderr, status } = spawnSync('bash', ['--norc', '-c', `${out}\n${ask}`], { encoding: 'utf8' });
-  expect({ stderr, status }).toEqual({ stderr: '', status: 0 });
-  return stdout.split('\n').filter((word) => word !== '');
-}
+  const ask = (sentence: string, question: () => Promise<void>) =>
+    it(sentence, { timeout: 120_000 }, async ({ skip }) => {
+      const reason = missing(shell);
+      if (reason !== null) return skip(reason);
+      await question();
+    });
 
-describe.skipIf(!hasBash)('in bash', () => {
-  it('offers the commands, those that begin as typed', async () => {
-    expect(await offered('')).toEqual(
-      expect.arrayContaining(['list', 'watch', 'wait', 'graph', 'completion', '--help']),
-    );
-    expect(await offered('wa')).toEqual(['watch', 'wait']);
+  ask('offers the commands, those that begin as typed, and the flags of the program', async () => {
+    const [all, some, flags] = await offers([''], ['wa'], ['--ver']);
+    expect(all).toEqual(expect.arrayContaining(['list', 'watch', 'wait', 'graph', 'completion']));
+    expect(some).toEqual(['wait', 'watch']);
+    expect(flags).toEqual(['--version']);
   });
 
-  it('offers the flags of the command that stands there, and of no other', async () => {
-    expect(await offered('list', '--met')).toEqual(['--metadata']);
-    expect(await offered('wait', '--c')).toEqual(['--count']);
-    expect(await offered('get', '--c')).toEqual([]);
-    expect(await offered('watch', 'billing', '--ini')).toEqual(['--initial']);
+  ask('offers the flags of the command that stands there, and of no other', async () => {
+    expect(
+      await offers(
+        ['list', '--met'],
+        ['wait', '--c'],
+        ['get', '--c'],
+        ['watch', 'billing', '--ini'],
+        ['get', 'list', '--met'],
+      ),
+    ).toEqual([['--metadata'], ['--count'], [], ['--initial'], []]);
   });
 
-  it('offers the values of a flag that has some, and nothing where any is good', async () => {
-    expect(await offered('list', '-o', '')).toEqual(['table', 'wide', 'json', 'yaml', 'name']);
-    expect(await offered('graph', '--output', 'd')).toEqual(['dot']);
-    expect(await offered('register', '--file', '')).toEqual([]);
+  ask('offers the values of a flag or an argument that has some', async () => {
+    expect(await offers(['list', '-o', ''], ['graph', '--output', 'd'], ['completion', 'f'])).toEqual([
+      ['json', 'name', 'table', 'wide', 'yaml'],
+      ['dot'],
+      ['fish'],
+    ]);
   });
 
-  it('offers the values of an argument', async () => {
-    expect(await offered('completion', '')).toEqual(expect.arrayContaining(['bash', 'zsh', 'fish']));
-  });
-
-  it('hides what help hides', async () => {
-    expect(await offered('serve', '--exit')).toEqual([]);
+  ask('offers no word where any is good, and hides what help hides', async () => {
+    const [free, hidden] = await offers(['register', '--description', 'li'], ['serve', '--exit']);
+    expect(free).not.toContain('list');
+    expect(hidden).toEqual([]);
   });
 });
 
 describe('the scripts', () => {
-  it.each(['bash', 'zsh', 'fish'])('for %s has every command and its flags', async (shell) => {
+  it.each(shells)('for %s has every command and its flags', async (shell) => {
     const { code, out, err } = await run(['completion', shell]);
     expect({ code, err }).toEqual({ code: 0, err: '' });
     for (const word of ['list', 'watch', 'deregister', 'keep-alive', 'metadata', 'mermaid'])
       expect(out).toContain(word);
   });
 
-  it('are there for shells that are known', async () => {
-    expect(await run(['completion', 'tcsh'])).toMatchObject({ code: 2, out: '' });
+  it('are there for shells that are known, which others are told', async () => {
+    const { code, out, err } = await run(['completion', 'tcsh']);
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toContain('Allowed choices are bash, zsh, fish.');
   });
 });
