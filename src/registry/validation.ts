@@ -80,11 +80,14 @@ const tag = z
   .string({ error: 'must be a string' })
   .regex(/^[a-z0-9-]+$/, 'may hold only lowercase letters, digits and hyphens, such as "core"');
 
-const metadata = z
+export const metadata = z
   .looseObject(
     {
       description: z.string({ error: 'must be a string' }).max(500, 'must have at most 500 characters').optional(),
-      dependencies: z.array(serviceName, { error: 'must be an array of service names' }).optional(),
+      dependencies: z
+        .array(serviceName, { error: 'must be an array of service names' })
+        .optional()
+        .describe('Services that it needs.'),
       tags: z.array(tag, { error: 'must be an array of tags such as ["core"]' }).optional(),
       environment: z
         .enum(['development', 'staging', 'production'], {
@@ -96,16 +99,16 @@ const metadata = z
     },
     { error: 'must be a JSON object' },
   )
-  .optional();
+  .describe('Free JSON, of which some keys have a meaning.');
 
 const seconds = z.number({ error: 'must be a number of seconds' });
 
 const ttl = z
   .strictObject(
     {
-      heartbeat_interval: seconds.optional(),
-      unhealthy_after: seconds.optional(),
-      remove_after: seconds.optional(),
+      heartbeat_interval: seconds.optional().describe('Between two heartbeats.'),
+      unhealthy_after: seconds.optional().describe('Without a heartbeat, until it is unhealthy.'),
+      remove_after: seconds.optional().describe('Without a heartbeat, until it is no longer listed.'),
     },
     {
       error: objectError(
@@ -113,7 +116,7 @@ const ttl = z
       ),
     },
   )
-  .optional();
+  .describe("Lease times in seconds, within the operator's bounds. What is left out is the cluster's.");
 
 /** A registration as it was sent. */
 export interface RegistrationBody {
@@ -125,15 +128,24 @@ export interface RegistrationBody {
   readonly ttl?: Partial<Ttl>;
 }
 
-const registrationBody = z.strictObject(
+const readOnly = z
+  .unknown()
+  .optional()
+  .meta({ readOnly: true, description: 'Ignored, so that a record may be sent back.' });
+
+export const registrationBody = z.strictObject(
   {
-    name: serviceName,
-    id: instanceId.optional(),
-    version,
-    interfaces,
-    metadata,
-    ttl,
-    ...Object.fromEntries(readOnlyFields.map((field) => [field, z.unknown().optional()])),
+    name: serviceName.describe('The service.'),
+    id: instanceId
+      .optional()
+      .describe('The instance. Without it the registry makes one, and a repeated request another.'),
+    version: version.describe('A semantic version.'),
+    interfaces: interfaces.describe(
+      'From type, such as REST, gRPC, CLI or MCP, to address. REST and gRPC must be URIs.',
+    ),
+    metadata: metadata.optional(),
+    ttl: ttl.optional(),
+    ...Object.fromEntries(readOnlyFields.map((field) => [field, readOnly])),
   },
   { error: objectError('must be a JSON object') },
 ) as unknown as z.ZodType<RegistrationBody>;
@@ -142,8 +154,12 @@ const leaseId = z
   .int({ error: 'must be the whole number that the registration answered' })
   .positive('must be the whole number that the registration answered');
 
-const targetBody = z.strictObject(
-  { name: serviceName, id: instanceId, lease_id: leaseId.optional() },
+export const targetBody = z.strictObject(
+  {
+    name: serviceName,
+    id: instanceId,
+    lease_id: leaseId.optional().describe('When given, must be the current one of the instance.'),
+  },
   { error: objectError('must be a JSON object') },
 );
 
