@@ -64,7 +64,7 @@ export class SimulatedCluster {
     this.machines = scenario.ids.map((id) => ({
       id,
       disk: new SimulatedDisk(world, random.fork(`disk ${id}`)),
-      clock: { rate: scenario.rates[id] ?? 1, wallOffsetMs: this.#random.integer(1_000) },
+      clock: { rate: scenario.rates[id] ?? 1, wallOffsetMs: this.#random.integer(1_000), turnMs: scenario.turnMs },
       process: null,
       member: null,
       stopping: false,

@@ -19,7 +19,7 @@ export interface RunResult {
 const leastTraffic = { acknowledgedWrites: 5, reads: 3, faults: 1 } as const;
 
 /** The phase with faults ends after this many events: one busy world must not cost as much as fifty others. */
-const mostEvents = 30_000;
+const mostEvents = 10_000;
 
 /** Time for a healed majority to elect a leader and to answer, beside what the scenario's own timeouts take. */
 const progressSlackMs = 10_000;

@@ -50,6 +50,8 @@ export interface Scenario {
   readonly rates: Readonly<Record<string, number>>;
   readonly maxRate: number;
   readonly minRate: number;
+  /** What a turn of a member's event loop takes. */
+  readonly turnMs: number;
   /** Mean lateness of a timer. */
   readonly latenessMs: number;
   readonly faults: readonly FaultKind[];
@@ -89,7 +91,7 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
       clusterId: 'simulated',
       tickMs,
       electionTimeoutMs,
-      raftHeartbeatMs: tickMs * 2,
+      raftHeartbeatMs: tickMs * random.pick([1, 2, 2, 3]),
       snapshotEveryEntries: random.pick([5, 20, 20, 60, 1_000]),
       snapshotEveryBytes: 1e9,
       keepEntries: random.pick([0, 1, 5, 20]),
@@ -115,6 +117,7 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
     rates,
     maxRate: 1 + spread,
     minRate: 1 - spread,
+    turnMs: random.pick([0.02, 0.2, 1]),
     latenessMs: random.pick([0.1, 1, tickMs / 4]),
     faults: faults.filter((kind) => !overrides.without?.includes(kind)),
     faultEveryMs: electionTimeoutMs * random.pick([0.3, 1, 3]),
