@@ -1,9 +1,10 @@
 import { setImmediate as breath } from 'node:timers/promises';
 import { cursorAfter } from '../src/registry/cursor.ts';
-import { dependencyGraph } from '../src/registry/dependencies.ts';
+import { GraphMaker } from '../src/registry/dependencies.ts';
 import type { Registration } from '../src/registry/records.ts';
 import { RegistryState } from '../src/registry/registry-state.ts';
 import type { ReadAnswer, RegistryService } from '../src/registry/service.ts';
+import { inOneGo } from '../src/registry/slices.ts';
 import { toRecord } from '../src/registry/views.ts';
 import { entry } from '../test/registry/machine-driver.ts';
 
@@ -67,7 +68,7 @@ export function readsOf(state: RegistryState): Reads {
       return answer(state.instancesOf(name, filter).map(toRecord));
     },
     async dependencies() {
-      return answer(dependencyGraph(state.instances()));
+      return answer(inOneGo(new GraphMaker().making(state.services())));
     },
   };
 }

@@ -1,5 +1,5 @@
 import { cursorAfter } from '../../src/registry/cursor.ts';
-import { type DependencyGraph, dependencyGraph } from '../../src/registry/dependencies.ts';
+import type { DependencyGraph } from '../../src/registry/dependencies.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
 import { matchesAs } from '../../src/registry/filters.ts';
 import type {
@@ -36,6 +36,7 @@ import {
   parseRegistration,
 } from '../../src/registry/validation.ts';
 import { waitFor } from '../process/wait-for.ts';
+import { graphOf } from '../registry/graph-of.ts';
 
 const startMs = Date.parse('2026-01-01T00:00:00.000Z');
 
@@ -215,7 +216,7 @@ export class FakeRegistry implements RegistryService, ClusterService {
   async dependencies(options: ReadOptions = {}): Promise<ReadAnswer<DependencyGraph>> {
     await this.#enter(options);
     const listed = [...this.#instances.values()].map((record) => ({ registration: record, status: record.status }));
-    return this.#answer(dependencyGraph(listed), options);
+    return this.#answer(graphOf(listed), options);
   }
 
   /** Delivers `watched`, and then waits for the end. */

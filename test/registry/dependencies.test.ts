@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
-import { type DependencyGraph, dependencyGraph, related } from '../../src/registry/dependencies.ts';
+import { type DependencyGraph, related } from '../../src/registry/dependencies.ts';
 import type { Status } from '../../src/registry/records.ts';
+import { graphOf as graphOfInstances } from './graph-of.ts';
 import { registration } from './machine-driver.ts';
 
 /** Written as `web>db,queue`, with `?` or `!` behind a name for unknown and unhealthy. */
@@ -14,7 +15,7 @@ function instancesOf(...lines: readonly string[]) {
   });
 }
 
-const graphOf = (...lines: readonly string[]): DependencyGraph => dependencyGraph(instancesOf(...lines));
+const graphOf = (...lines: readonly string[]): DependencyGraph => graphOfInstances(instancesOf(...lines));
 
 test('a service is the sum of its instances', () => {
   const { services, edges } = graphOf('web>db', 'web!>queue', 'db?', 'db!', 'queue!');
