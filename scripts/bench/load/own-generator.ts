@@ -1,0 +1,34 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { GrpcRequest, LoadPlan, LoadResult } from './load.ts';
+
+const program = fileURLToPath(new URL('grpc-load-process.ts', import.meta.url));
+const runTypescript = new URL('../../run-typescript.mjs', import.meta.url).href;
+
+/** The benchmark's own gRPC generator: the only one here that gives every request a message of its own. */
+export class OwnGenerator {
+  #child: ChildProcess | null = null;
+
+  async run(plan: LoadPlan & { readonly request: GrpcRequest }): Promise<LoadResult> {
+    this.#child ??= fork(program, { execArgv: ['--import', runTypescript] });
+    const child = this.#child;
+    const settled = new AbortController();
+    child.send(plan);
+    try {
+      const [said] = (await Promise.race([
+        once(child, 'message', { signal: settled.signal }),
+        once(child, 'exit', { signal: settled.signal }).then(([code]) => [{ error: `its process ended with ${code}` }]),
+      ])) as [{ result: LoadResult } | { error: string }];
+      if ('error' in said) throw new Error(`The load failed: ${said.error}`);
+      return said.result;
+    } finally {
+      settled.abort();
+    }
+  }
+
+  stop(): void {
+    this.#child?.kill('SIGKILL');
+    this.#child = null;
+  }
+}

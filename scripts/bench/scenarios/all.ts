@@ -1,0 +1,23 @@
+import type { Scenario } from '../scenario.ts';
+import { getScenario, getStaleScenario } from './get.ts';
+import { heartbeatGrpcScenario, heartbeatRestScenario } from './heartbeat.ts';
+import { registerGrpcScenario, registerRestScenario } from './register.ts';
+
+/** In the order in which they run and are shown. */
+export const allScenarios: readonly Scenario[] = [
+  registerRestScenario,
+  registerGrpcScenario,
+  heartbeatRestScenario,
+  heartbeatGrpcScenario,
+  getScenario,
+  getStaleScenario,
+];
+
+/** @throws Error that names the scenarios there are */
+export function scenariosNamed(names: readonly string[]): readonly Scenario[] {
+  for (const name of names) {
+    if (allScenarios.some((scenario) => scenario.name === name)) continue;
+    throw new Error(`There is no scenario "${name}". There are: ${allScenarios.map((one) => one.name).join(', ')}.`);
+  }
+  return allScenarios.filter(({ name }) => names.includes(name));
+}

@@ -1,0 +1,134 @@
+import { messageOf } from '../../src/api/wire/protocol.ts';
+import type { GrpcRequest, RestRequest } from './load/load.ts';
+import { etcdMethod } from './systems/etcd-calls.ts';
+
+/** Ten digits in ids, the last three of them in names: a thousand services. `#`s stand for them. */
+export const servicesCount = 1_000;
+const name = 'bench-###';
+const id = 'bench-##########';
+
+/** A record such as services have, of about 400 bytes as JSON. */
+const registration = {
+  name,
+  id,
+  version: '2.14.3',
+  interfaces: { REST: 'http://10.20.30.40:9000/v1', gRPC: '10.20.30.40:9001' },
+  metadata: {
+    description: 'A service that is there to be measured',
+    dependencies: ['orchestrator', 'ledger'],
+    tags: ['core', 'payments', 'bench'],
+    environment: 'production',
+    region: 'eu-central-1',
+    owner: 'team-money',
+  },
+};
+
+/** The size of the record that is registered, and of the value that etcd puts. */
+export const recordBytes = Buffer.byteLength(JSON.stringify(registration));
+
+type Unprobed = Omit<GrpcRequest, 'answerBytes'>;
+
+function base64(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64');
+}
+
+function manifestCall(method: string, message: string, request: object): Unprobed {
+  const bytes = messageOf(`manifest.v1.${message}`).serialize(request);
+  return { kind: 'grpc', path: `/manifest.v1.Registry/${method}`, messages: [base64(bytes)], call: 'unary' };
+}
+
+function etcdCall(path: string, ...requests: readonly object[]): Unprobed {
+  const method = etcdMethod(path);
+  const messages = requests.map((request) => base64(method.requestSerialize(request)));
+  return { kind: 'grpc', path: method.path, messages, call: 'unary' };
+}
+
+export const registerRest: RestRequest = {
+  kind: 'rest',
+  method: 'POST',
+  path: '/v1/services',
+  body: JSON.stringify(registration),
+};
+
+export const registerGrpc = manifestCall('Register', 'RegisterRequest', {
+  ...registration,
+  metadata: { fields: structFields(registration.metadata) },
+});
+
+export const heartbeatRest: RestRequest = {
+  kind: 'rest',
+  method: 'PUT',
+  path: `/v1/services/${name}/${id}/heartbeat`,
+  body: null,
+};
+
+export const heartbeatGrpc = manifestCall('Heartbeat', 'HeartbeatRequest', { name, id });
+
+/** @param size heartbeats in a message, of instances that follow each other; the request's number goes up by batches */
+export function heartbeatStream(size: number, batches: number): Unprobed {
+  const messages = Array.from({ length: batches }, (_, batch) => {
+    const instances = Array.from({ length: size }, (_, i) => {
+      const digits = String(batch * size + i).padStart(10, '0');
+      return { name: `bench-${digits.slice(-3)}`, id: `bench-${digits}` };
+    });
+    return base64(messageOf('manifest.v1.HeartbeatsRequest').serialize({ instances }));
+  });
+  return { kind: 'grpc', path: '/manifest.v1.Registry/HeartbeatStream', messages, call: 'stream' };
+}
+
+export function heartbeatsRest(size: number): RestRequest {
+  const instances = Array.from({ length: size }, (_, i) => {
+    const digits = String(i).padStart(10, '0');
+    return { name: `bench-${digits.slice(-3)}`, id: `bench-${digits}` };
+  });
+  return { kind: 'rest', method: 'POST', path: '/v1/heartbeats', body: JSON.stringify({ instances }) };
+}
+
+export function getRest(consistency: 'linearizable' | 'stale'): RestRequest {
+  return { kind: 'rest', method: 'GET', path: `/v1/services/${name}?consistency=${consistency}`, body: null };
+}
+
+/** Always the same service: h2load sends one body. */
+export function getGrpc(consistency: 'linearizable' | 'stale'): Unprobed {
+  return manifestCall('GetService', 'GetServiceRequest', { name: 'bench-042', consistency });
+}
+
+export function listRest(limit: number): RestRequest {
+  return { kind: 'rest', method: 'GET', path: `/v1/services?limit=${limit}&consistency=stale`, body: null };
+}
+
+export function listGrpc(limit: number): Unprobed {
+  return manifestCall('ListServices', 'ListServicesRequest', { limit, consistency: 'stale' });
+}
+
+const keyPrefix = '/bench/';
+
+/** The key and the record of one instance, as one who keeps a registry in etcd would. */
+export const putEtcd = etcdCall('KV/Put', {
+  key: Buffer.from(`${keyPrefix}${name}/${id}`),
+  value: Buffer.from(JSON.stringify(registration)),
+});
+
+/** One key, as `getGrpc` asks for one service with one instance. */
+export function rangeEtcd(serializable: boolean): Unprobed {
+  return etcdCall('KV/Range', { key: Buffer.from(`${keyPrefix}bench-042/bench-0000000042`), serializable });
+}
+
+export function rangeOfEtcd(limit: number): Unprobed {
+  const key = Buffer.from(keyPrefix);
+  const range_end = Buffer.from('/bench0');
+  return etcdCall('KV/Range', { key, range_end, limit, serializable: true });
+}
+
+export function keepAliveEtcd(leaseIds: readonly string[], call: 'unary' | 'stream'): Unprobed {
+  return { ...etcdCall('Lease/LeaseKeepAlive', ...leaseIds.map((ID) => ({ ID }))), call };
+}
+
+/** google.protobuf.Struct as the message has it. */
+function structFields(object: Readonly<Record<string, string | readonly string[]>>): Record<string, object> {
+  const asValue = (value: string | readonly string[]): object =>
+    typeof value === 'string'
+      ? { stringValue: value }
+      : { listValue: { values: value.map((item) => ({ stringValue: item })) } };
+  return Object.fromEntries(Object.entries(object).map(([key, value]) => [key, asValue(value)]));
+}
