@@ -62,7 +62,11 @@ export class Clients {
       ...target,
       version: '1.0.0',
       interfaces: { REST: 'http://10.0.0.1:9000' },
-      metadata: { description: marker },
+      metadata: {
+        description: marker,
+        environment: this.#random.pick(['production', 'staging'] as const),
+        tags: this.#random.pick([[], ['red'], ['red', 'blue']]),
+      },
     };
     const outcome = await this.#network.call(machine, (registry) => registry.register(registration));
     this.#ledger.registered(target, marker, calledAtMs, outcome);

@@ -30,6 +30,8 @@ export interface Machine {
   /** Its data directory was emptied: it must be refused. */
   wiped: boolean;
   restartDue: boolean;
+  /** Of the snapshot that its state began with. */
+  snapshotIndex: number;
   /** Once it has applied this much, its state is compared with the journal's; `null` when no comparison is due. */
   compareAtIndex: number | null;
   looks: number;
@@ -71,6 +73,7 @@ export class SimulatedCluster {
       heldDown: false,
       wiped: false,
       restartDue: false,
+      snapshotIndex: 0,
       compareAtIndex: null,
       looks: 0,
     }));
@@ -155,6 +158,7 @@ export class SimulatedCluster {
       opened: (opened) => {
         if (!isCurrent()) return;
         if (!machine.wiped) machine.disk.accept();
+        machine.snapshotIndex = opened.restored.snapshot.index;
         this.consensus.opened(id, opened);
       },
       writeBegun: (write) => {
@@ -171,6 +175,7 @@ export class SimulatedCluster {
         this.consensus.writeBegun(id, write);
         if (snapshot) {
           this.counts.restores++;
+          machine.snapshotIndex = snapshot.index;
           machine.compareAtIndex = snapshot.index;
         }
       },

@@ -146,10 +146,12 @@ export class Ledger {
     }
     const names = name === null ? this.#journal.services : [name];
     const expected = names.flatMap((each) =>
-      [...this.#journal.instancesAt(each, revision).values()].map((instance) => `${each}/${describe(instance)}`),
+      [...this.#journal.instancesAt(each, revision).values()].map(
+        (instance) => `${each}/${describe(instance.registration.id, instance)}`,
+      ),
     );
     const found = value.value.map(({ name: each, id, lease_id, status, revision: changedAt }) => {
-      return `${each}/${describe({ id, leaseId: lease_id, status, revision: changedAt })}`;
+      return `${each}/${describe(id, { leaseId: lease_id, status, revision: changedAt })}`;
     });
     if (expected.sort().join() !== found.sort().join()) {
       this.#world.violate(
@@ -205,6 +207,6 @@ export class Ledger {
   }
 }
 
-function describe(instance: { id: string; leaseId: number; status: string; revision: number }): string {
-  return `${instance.id} lease ${instance.leaseId} ${instance.status} @${instance.revision}`;
+function describe(id: string, instance: { leaseId: number; status: string; revision: number }): string {
+  return `${id} lease ${instance.leaseId} ${instance.status} @${instance.revision}`;
 }

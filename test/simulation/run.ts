@@ -5,6 +5,7 @@ import { Faults } from './faults.ts';
 import { Ledger } from './ledger.ts';
 import { SimulatedRandom } from './random.ts';
 import { type FaultKind, type Overrides, type Scenario, scenarioOf } from './scenario.ts';
+import { Watchers } from './watchers.ts';
 import { SimulatedWorld, type TraceSink, type Violation } from './world.ts';
 
 export interface RunResult {
@@ -42,6 +43,7 @@ class Run {
   readonly #network: ClientNetwork;
   readonly #ledger: Ledger;
   readonly #clients: Clients;
+  readonly #watchers: Watchers;
   readonly #faults: Faults;
 
   constructor(seed: number, scenario: Scenario, sink: TraceSink | null) {
@@ -57,6 +59,7 @@ class Run {
       lostAnswers: scenario.lostAnswers,
     });
     this.#clients = new Clients(this.#world, this.#network, this.#ledger, random.fork('clients'), scenario);
+    this.#watchers = new Watchers(this.#world, this.#cluster, this.#network, random.fork('watchers'), scenario);
     this.#faults = new Faults(this.#world, this.#cluster, random.fork('faults'), scenario);
   }
 
@@ -66,6 +69,7 @@ class Run {
     this.#world.remark(JSON.stringify({ ...this.#scenario, settings }));
     for (const machine of this.#cluster.machines) this.#cluster.start(machine);
     this.#clients.begin();
+    this.#watchers.begin();
     await this.#pass(4 * settings.electionTimeoutMs);
     this.#faults.begin();
     await this.#pass(this.#scenario.durationMs, () => {
@@ -109,6 +113,7 @@ class Run {
     this.#clients.end();
     await this.#expectEmpty();
     await this.#expectEqual();
+    await this.#expectWatchersLevel();
     this.#ledger.checkCertainFailures(this.#clients.targets);
   }
 
@@ -198,6 +203,24 @@ class Run {
     }
   }
 
+  /** Whoever watches has heard of everything, down to the last lease that ran out, and leaves nothing behind. */
+  async #expectWatchersLevel(): Promise<void> {
+    if (this.#world.violation) return;
+    await this.#pass(this.#progressMs, () => this.#watchers.areLevel);
+    if (this.#world.violation) return;
+    if (!this.#watchers.areLevel) {
+      this.#world.violate(
+        'watch-progress',
+        `nothing more comes to a watcher, and ${this.#cluster.journal.state.revision} is reached: ${this.#watchers.describe()}`,
+      );
+      return;
+    }
+    this.#watchers.end();
+    const watched = () => this.#cluster.machines.reduce((sum, { member }) => sum + (member?.watchers ?? 0), 0);
+    await this.#pass(1_000, () => watched() === 0);
+    if (watched() > 0) this.#world.violate('watch-leak', `${watched()} watches go on after their clients left`);
+  }
+
   #checkTraffic(): void {
     if (this.#world.violation) return;
     const { acknowledgedWrites, counts } = this.#ledger;
@@ -237,6 +260,7 @@ class Run {
       expiries: registry.expiries,
       messages: network.counts.sent,
       ...this.#ledger.counts,
+      ...this.#watchers.counts,
       silences: this.#network.counts.silences,
       ...Object.fromEntries(Object.entries(faults).map(([kind, count]) => [`fault ${kind}`, count])),
     };

@@ -1,4 +1,5 @@
 import type { MemberSettings } from '../../src/node/settings.ts';
+import type { WatchLimits } from '../../src/node/watch-hub.ts';
 import type { NetworkSettings } from './network.ts';
 import { SimulatedRandom } from './random.ts';
 
@@ -63,6 +64,10 @@ export interface Scenario {
   readonly services: number;
   readonly rivals: number;
   readonly readers: number;
+  readonly watchers: number;
+  readonly watchLimits: WatchLimits;
+  /** Mean length of a watch before its connection breaks. */
+  readonly watchForMs: number;
   /** Mean time that a client thinks between two calls. */
   readonly thinkMs: number;
   readonly callTimeoutMs: number;
@@ -84,6 +89,11 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
   // Some kinds can be done only now and then; a run in which nothing went wrong would show nothing.
   const faults =
     chosen.length > 2 ? chosen : faultKinds.filter((kind) => chosen.includes(kind) || usual.includes(kind));
+  const watchLimits = {
+    historyEvents: random.pick([3, 30, 50_000]),
+    watchers: random.pick([2, 10_000, 10_000]),
+    queuedEvents: random.pick([2, 20, 1_000]),
+  };
   const unhealthyAfterSeconds = random.pick([0.3, 0.8, 1.5]);
   return {
     ids,
@@ -105,6 +115,7 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
       validateDependencies: false,
       requestTimeoutMs: random.pick([1_000, 3_000, 5_000]),
       leaderWaitMs: random.pick([300, 1_500, 3_000]),
+      watchLimits,
       maxPendingWrites: random.pick([3, 20, 1_000]),
       version: '0.0.0',
       restAddress: '',
@@ -126,6 +137,9 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
     services: Math.min(overrides.clients ?? 99, 1 + random.integer(4)),
     rivals: Math.min(overrides.clients ?? 99, random.integer(4)),
     readers: Math.min(overrides.clients ?? 99, 1 + random.integer(4)),
+    watchers: Math.min(overrides.clients ?? 99, random.integer(4)),
+    watchLimits,
+    watchForMs: electionTimeoutMs * random.pick([2, 10, 50]),
     thinkMs: electionTimeoutMs * random.pick([0.05, 0.1, 0.3]),
     callTimeoutMs: random.pick([500, 1_000, 4_000]),
     lostAnswers: random.pick([0, 0, 0.02, 0.2]),
