@@ -6,8 +6,16 @@ import { hash } from 'node:crypto';
  * Every member makes the same tag, so that a client may ask any of them next.
  */
 export function entityTag(revision: number, question: readonly unknown[]): string {
-  const digest = hash('sha256', JSON.stringify(question), 'base64url').slice(0, 16);
-  return `W/"${revision}-${digest}"`;
+  return `W/"${revision}-${digest(JSON.stringify(question))}"`;
+}
+
+/** The tag of a text that is answered byte by byte. */
+export function textTag(text: string): string {
+  return `"${digest(text)}"`;
+}
+
+function digest(text: string): string {
+  return hash('sha256', text, 'base64url').slice(0, 16);
 }
 
 /** Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, 13.1.2). */

@@ -5,6 +5,8 @@ import type { InstanceFilter, ListQuery, ReadAnswer, ReadOptions } from '../../r
 import { parseInstanceId, parseName } from '../../registry/validation.ts';
 import { holdParameters, parseHold } from '../../registry/watch-queries.ts';
 import type { FaceOptions } from '../face.ts';
+import type { Operation } from './contract/operation.ts';
+import { getInstance, getService, getServiceInstances, listInstances } from './contract/read-operations.ts';
 import { entityTag, namesTag } from './entity-tag.ts';
 import { parseFields, shown } from './fields.ts';
 import { callOptions, endSignal, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
@@ -34,17 +36,15 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
     const records = shown(answer.value, fields);
     return { name, filter, answer, records, question: [name, conditions(filter), fields] };
   };
-  const row = (path: string, handle: Route['handle']): Route => ({
-    method: 'GET',
-    path,
-    alsoBare: true,
+  const row = (operation: Operation, handle: Route['handle']): Route => ({
+    operation,
     admission: 'other',
     isHeld: (request) => queryOf(request).index !== undefined,
     handle,
   });
 
   return [
-    row('/services', async (request, reply) => {
+    row(listInstances, async (request, reply) => {
       const query = parseListQuery(queryOf(request), readParameters);
       const fields = parseFields(queryOf(request));
       const answer = await registry.list(query, heldCallOf(request, reply));
@@ -57,17 +57,17 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
       }
       return show(request, reply, answer, ['list', conditions(query), fields], shown(instances, fields));
     }),
-    row('/services/:name', async (request, reply) => {
+    row(getService, async (request, reply) => {
       const { name, filter, answer, records, question } = await instancesOf(request, reply);
       const [first, ...others] = records;
       if (!first) throw notListed(reply, answer, `No instance of service '${name}' is listed${narrowed(filter)}.`);
       return show(request, reply, answer, ['service', ...question], others.length === 0 ? first : records);
     }),
-    row('/services/:name/instances', async (request, reply) => {
+    row(getServiceInstances, async (request, reply) => {
       const { answer, records, question } = await instancesOf(request, reply);
       return show(request, reply, answer, ['instances', ...question], records);
     }),
-    row('/services/:name/:id', async (request, reply) => {
+    row(getInstance, async (request, reply) => {
       const name = parseName(pathParameter(request, 'name'));
       const id = parseInstanceId(pathParameter(request, 'id'));
       refuseOtherParameters(request, recordParameters);
@@ -113,7 +113,7 @@ function narrowed(filter: InstanceFilter): string {
 }
 
 /** The conditions that were given, in one order whatever the order of the query string. */
-function conditions(query: ListQuery): [string, unknown][] {
+export function conditions(query: ListQuery): [string, unknown][] {
   return Object.entries(query)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]): [string, unknown] => [name, Array.isArray(value) ? [...new Set(value)].sort() : value])

@@ -8,6 +8,7 @@ import { parseWatchQuery } from '../../registry/watch-queries.ts';
 import { asRegistryError, errorBody } from '../error-table.ts';
 import type { FaceOptions } from '../face.ts';
 import { stopping } from '../stopping.ts';
+import { watch } from './contract/read-operations.ts';
 import { closedText, commentText, eventText, retryText } from './event-text.ts';
 import { callOptions, endSignal, queryOf } from './requests.ts';
 import type { Route } from './route.ts';
@@ -23,9 +24,7 @@ const stuckMs = 30_000;
 /** `GET /watch`: changes as Server-Sent Events. @param closing ends every watch, because this process stops */
 export function watchRoute({ registry, passTokenOn, logger }: FaceOptions, closing: AbortSignal): Route {
   return {
-    method: 'GET',
-    path: '/watch',
-    alsoBare: false,
+    operation: watch,
     // Watches have a limit of their own.
     admission: null,
     async handle(request, reply) {
