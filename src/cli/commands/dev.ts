@@ -12,9 +12,9 @@ import {
   planCluster,
   restUrlOf,
 } from '../dev-plan.ts';
-import { checkPorts } from '../dev-ports.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import { type Colour, paint, renderTable } from '../output.ts';
+import { checkPorts } from '../ports.ts';
 import { watchStopSignals } from '../stop-signals.ts';
 import { version } from '../version.ts';
 import { checkEnvironment } from './serve.ts';
@@ -62,7 +62,9 @@ async function dev(flags: DevFlags, io: CommandIo): Promise<void> {
   const memberCount = parseMemberCount(flags.nodes);
   const plan = planCluster(memberCount, parseBasePort(flags.basePort, memberCount), flags.data);
   checkEnvironment(environmentOfMembers(process.env));
-  await checkPorts(plan);
+  const ports = plan.flatMap(({ restPort, grpcPort, peerPort }) => [restPort, grpcPort, peerPort]);
+  const options = ports.map((port) => ({ port, option: '--base-port' }));
+  await checkPorts(options, '127.0.0.1');
   prepareData(flags.data, plan, flags.fresh === true);
 
   const signals = watchStopSignals();
