@@ -11,6 +11,7 @@ import { entityTag, namesTag } from './entity-tag.ts';
 import { parseFields, shown } from './fields.ts';
 import { callOptions, endSignal, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
 import type { Route } from './route.ts';
+import { jsonInSlices } from './sliced-json.ts';
 
 const recordParameters = ['consistency', 'fields'] as const;
 
@@ -81,18 +82,19 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
 }
 
 /** Sends an answer, or that the client's copy of it is still good. @param question what was asked, for the tag */
-export function show(
+export async function show(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: ReadAnswer<unknown>,
   question: readonly unknown[],
   body: object,
-): FastifyReply {
+): Promise<FastifyReply> {
   const tag = entityTag(answer.revision, question);
   sayHowFresh(reply, answer);
   // A copy may be kept, but is to be confirmed with the registry each time.
   reply.header('etag', tag).header('cache-control', 'no-cache');
-  return namesTag(request.headers['if-none-match'], tag) ? reply.status(304).send() : reply.send(body);
+  if (namesTag(request.headers['if-none-match'], tag)) return reply.status(304).send();
+  return reply.type('application/json; charset=utf-8').send(await jsonInSlices(body));
 }
 
 function sayHowFresh(reply: FastifyReply, { revision, leader, staleness_ms }: ReadAnswer<unknown>): void {
