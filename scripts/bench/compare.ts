@@ -19,6 +19,12 @@ export interface Contender {
   readonly numbers: () => LoadPlan['numbers'];
   /** Each operation grows the revision by one. */
   readonly growsRevision: boolean;
+  /**
+   * Looks at the state after a run that began at `startedAt`.
+   * @param operations of the run that were acknowledged
+   * @throws Error when the state does not show them
+   */
+  readonly check?: (startedAt: Date, operations: number) => Promise<void>;
 }
 
 export interface Case {
@@ -125,6 +131,7 @@ async function measure(
   const handledBefore = await system.handled();
   const revisionBefore = await system.revision();
   const warmedUp = await load(stage.settings.warmUpMs);
+  const startedAt = new Date();
   const cpuBefore = cpuSecondsOf(system.pids());
   const result = await load(stage.settings.durationMs);
   const cpu = cpuSecondsOf(system.pids()) - cpuBefore;
@@ -144,6 +151,7 @@ async function measure(
     const grown = (await system.revision()) - revisionBefore;
     expectBetween(`revisions of ${system.name}`, grown, requests, slack);
   }
+  await contender.check?.(startedAt, result.operations * operationsPerRequest);
   return { values: roundOf(result, cpu, operationsPerRequest), generator: result.generator };
 }
 

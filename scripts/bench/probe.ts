@@ -6,13 +6,13 @@ const timeoutMs = 10_000;
 
 /**
  * Asks once with a whole gRPC client, which looks at the status, so that a generator can tell right answers by their size.
- * @param tolerance bytes by which the size of right answers may differ: revisions grow
+ * @param tolerance bytes by which right answers may be shorter and longer than this one: revisions grow
  * @throws Error when the call fails
  */
 export async function probed(
   target: string,
   request: Omit<GrpcRequest, 'answerBytes'>,
-  tolerance: number,
+  tolerance: { readonly less: number; readonly more: number },
   number = 0,
 ): Promise<GrpcRequest> {
   const message = Buffer.from(request.messages[0] ?? '', 'base64');
@@ -20,7 +20,7 @@ export async function probed(
   const client = new Client(target, credentials.createInsecure());
   try {
     const answer = await ask(client, request, bytes);
-    return { ...request, answerBytes: { least: answer.length - tolerance, most: answer.length + tolerance } };
+    return { ...request, answerBytes: { least: answer.length - tolerance.less, most: answer.length + tolerance.more } };
   } catch (error) {
     throw new Error(`${request.path} cannot be measured, because it fails: ${(error as Error).message}`);
   } finally {

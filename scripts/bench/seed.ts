@@ -13,7 +13,7 @@ export async function seed(stage: Stage, system: System, count: number): Promise
   await stage.onlyRuns(system);
   const before = await system.revision();
   const unprobed = system.name === 'manifest' ? registerGrpc : putEtcd;
-  const request = await probed(system.grpcTargets[0] ?? '', unprobed, 12);
+  const request = await probed(system.grpcTargets[0] ?? '', unprobed, { less: 12, more: 12 });
   const plan: LoadPlan = {
     targets: system.grpcTargets,
     request,

@@ -55,33 +55,36 @@ export const registerGrpc = manifestCall('Register', 'RegisterRequest', {
   metadata: { fields: structFields(registration.metadata) },
 });
 
+export const instancePath = `/v1/services/${name}/${id}`;
+
 export const heartbeatRest: RestRequest = {
   kind: 'rest',
   method: 'PUT',
-  path: `/v1/services/${name}/${id}/heartbeat`,
+  path: `${instancePath}/heartbeat`,
   body: null,
 };
 
 export const heartbeatGrpc = manifestCall('Heartbeat', 'HeartbeatRequest', { name, id });
 
-/** @param size heartbeats in a message, of instances that follow each other; the request's number goes up by batches */
-export function heartbeatStream(size: number, batches: number): Unprobed {
-  const messages = Array.from({ length: batches }, (_, batch) => {
-    const instances = Array.from({ length: size }, (_, i) => {
-      const digits = String(batch * size + i).padStart(10, '0');
-      return { name: `bench-${digits.slice(-3)}`, id: `bench-${digits}` };
-    });
-    return base64(messageOf('manifest.v1.HeartbeatsRequest').serialize({ instances }));
-  });
-  return { kind: 'grpc', path: '/manifest.v1.Registry/HeartbeatStream', messages, call: 'stream' };
-}
+/** Heartbeats in one message, of instances that follow each other: those of a hundred with the same number. */
+export const batchSize = 100;
 
-export function heartbeatsRest(size: number): RestRequest {
-  const instances = Array.from({ length: size }, (_, i) => {
-    const digits = String(i).padStart(10, '0');
-    return { name: `bench-${digits.slice(-3)}`, id: `bench-${digits}` };
-  });
-  return { kind: 'rest', method: 'POST', path: '/v1/heartbeats', body: JSON.stringify({ instances }) };
+const batch = Array.from({ length: batchSize }, (_, i) => {
+  const last = String(i).padStart(2, '0');
+  return { name: `bench-#${last}`, id: `bench-########${last}` };
+});
+
+export const heartbeatsRest: RestRequest = {
+  kind: 'rest',
+  method: 'POST',
+  path: '/v1/heartbeats',
+  body: JSON.stringify({ instances: batch }),
+};
+
+/** Messages over streams that stay open. */
+export function heartbeatStream(size: 'one' | 'batch'): Unprobed {
+  const instances = size === 'batch' ? batch : [{ name, id }];
+  return { ...manifestCall('HeartbeatStream', 'HeartbeatsRequest', { instances }), call: 'stream' };
 }
 
 export function getRest(consistency: 'linearizable' | 'stale'): RestRequest {
@@ -93,6 +96,7 @@ export function getGrpc(consistency: 'linearizable' | 'stale'): Unprobed {
   return manifestCall('GetService', 'GetServiceRequest', { name: 'bench-042', consistency });
 }
 
+/** One page of the list, from this member's own state. */
 export function listRest(limit: number): RestRequest {
   return { kind: 'rest', method: 'GET', path: `/v1/services?limit=${limit}&consistency=stale`, body: null };
 }

@@ -1,6 +1,8 @@
 import type { Scenario } from '../scenario.ts';
 import { getScenario, getStaleScenario } from './get.ts';
 import { heartbeatGrpcScenario, heartbeatRestScenario } from './heartbeat.ts';
+import { heartbeatStreamsScenario } from './heartbeat-streams.ts';
+import { listScenario } from './list.ts';
 import { registerGrpcScenario, registerRestScenario } from './register.ts';
 
 /** In the order in which they run and are shown. */
@@ -9,8 +11,10 @@ export const allScenarios: readonly Scenario[] = [
   registerGrpcScenario,
   heartbeatRestScenario,
   heartbeatGrpcScenario,
+  heartbeatStreamsScenario,
   getScenario,
   getStaleScenario,
+  listScenario,
 ];
 
 /** @throws Error that names the scenarios there are */

@@ -41,7 +41,7 @@ function gets(consistency: 'linearizable' | 'stale', restRatio: number, grpcRati
 async function contendersOf(stage: Stage, consistency: 'linearizable' | 'stale'): Promise<Contender[]> {
   const { manifest, etcd } = await startFleets(stage, instances);
   await stage.onlyRuns(manifest);
-  const grpc = await probed(manifest.grpcTargets[0] ?? '', getGrpc(consistency), 24);
+  const grpc = await probed(manifest.grpcTargets[0] ?? '', getGrpc(consistency), { less: 24, more: 24 });
   const common = { numbers, growsRevision: false };
   const own: Contender[] = [
     { ...common, system: manifest, operation: 'get, REST', request: getRest(consistency) },
@@ -49,7 +49,7 @@ async function contendersOf(stage: Stage, consistency: 'linearizable' | 'stale')
   ];
   if (!etcd) return own;
   await stage.onlyRuns(etcd);
-  const range = await probed(etcd.grpcTargets[0] ?? '', rangeEtcd(consistency === 'stale'), 8);
+  const range = await probed(etcd.grpcTargets[0] ?? '', rangeEtcd(consistency === 'stale'), { less: 8, more: 8 });
   return [...own, { ...common, system: etcd, operation: 'range', request: range }];
 }
 

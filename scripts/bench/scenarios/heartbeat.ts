@@ -1,4 +1,5 @@
 import { type Case, type Contender, compare, throughputColumns, type Via } from '../compare.ts';
+import { expectHeardOf } from '../heard-of.ts';
 import type { Request } from '../load/load.ts';
 import { probed } from '../probe.ts';
 import type { Measured, Scenario, Stage } from '../scenario.ts';
@@ -36,20 +37,33 @@ async function contendersOf(stage: Stage, face: 'REST' | 'gRPC'): Promise<Conten
   const numbers = () => ({ first: 0, count: instances });
   await stage.onlyRuns(manifest);
   const request: Request =
-    face === 'REST' ? heartbeatRest : await probed(manifest.grpcTargets[0] ?? '', heartbeatGrpc, 8);
-  const own: Contender = { system: manifest, operation: `heartbeat, ${face}`, request, numbers, growsRevision: false };
+    face === 'REST' ? heartbeatRest : await probed(manifest.grpcTargets[0] ?? '', heartbeatGrpc, { less: 8, more: 8 });
+  const own: Contender = {
+    system: manifest,
+    operation: `heartbeat, ${face}`,
+    request,
+    numbers,
+    growsRevision: false,
+    check: (startedAt, operations) => expectHeardOf(manifest, instances, startedAt, operations),
+  };
   if (!etcd) return [own];
   await stage.onlyRuns(etcd);
   const target = etcd.grpcTargets[0] ?? '';
   const leases = await grantLeases(target, instances);
   return [
     own,
-    { system: etcd, operation: 'put', request: await probed(target, putEtcd, 8), numbers, growsRevision: true },
+    {
+      system: etcd,
+      operation: 'put',
+      request: await probed(target, putEtcd, { less: 2, more: 8 }),
+      numbers,
+      growsRevision: true,
+    },
     {
       system: etcd,
       operation: 'LeaseKeepAlive, one a stream',
-      // A lease that is unknown is answered with fewer bytes.
-      request: await probed(target, keepAliveEtcd(leases, 'unary'), 1),
+      // For a lease that it does not know, etcd's answer is three bytes shorter.
+      request: await probed(target, keepAliveEtcd(leases, 'unary'), { less: 1, more: 8 }),
       numbers,
       growsRevision: false,
     },

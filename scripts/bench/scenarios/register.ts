@@ -16,9 +16,9 @@ function registrations(face: 'REST' | 'gRPC'): Scenario {
       const { manifest, etcd } = await startFleets(stage, stage.settings.quick ? 0 : known);
       const target = manifest.grpcTargets[0] ?? '';
       await stage.onlyRuns(manifest);
-      const own = face === 'REST' ? registerRest : await probed(target, registerGrpc, 12);
+      const own = face === 'REST' ? registerRest : await probed(target, registerGrpc, { less: 12, more: 12 });
       if (etcd) await stage.onlyRuns(etcd);
-      const put = etcd ? await probed(etcd.grpcTargets[0] ?? '', putEtcd, 12) : null;
+      const put = etcd ? await probed(etcd.grpcTargets[0] ?? '', putEtcd, { less: 2, more: 8 }) : null;
       const contenders = (what: string, numbers: () => () => LoadPlan['numbers']): Contender[] => [
         {
           system: manifest,

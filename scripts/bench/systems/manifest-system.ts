@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { Cluster } from '../../../test/process/cluster.ts';
+import { waitFor } from '../../../test/process/wait-for.ts';
 import { samplesOf, sumOf } from './exposition.ts';
 import type { Handled, System } from './system.ts';
 
@@ -28,7 +29,14 @@ export class ManifestSystem implements System {
         ? {}
         : { NODE_OPTIONS: `--cpu-prof --cpu-prof-dir="${resolve(cpuProfileDirectory)}"` };
     const cluster = await Cluster.start({ nodes: members, env: { ...env, ...profile } });
-    return new ManifestSystem(cluster, cpuProfileDirectory !== undefined);
+    const system = new ManifestSystem(cluster, cpuProfileDirectory !== undefined);
+    try {
+      await system.#listsItself();
+    } catch (error) {
+      await system.stop();
+      throw error;
+    }
+    return system;
   }
 
   get grpcTargets(): string[] {
@@ -104,6 +112,16 @@ export class ManifestSystem implements System {
     // Only a member that ends by itself writes its profile.
     if (this.#isProfiled) await Promise.all(this.#running().map((i) => this.cluster.kill(i, 'SIGTERM')));
     await this.cluster.stop();
+  }
+
+  /** From then on, nothing but the load grows the revision. */
+  async #listsItself(): Promise<void> {
+    const url = `http://${this.restTargets[0]}/v1/services/manifest/instances`;
+    const look = async () => {
+      const instances = (await (await fetch(url)).json()) as unknown[];
+      return instances.length === this.cluster.members.length ? true : undefined;
+    };
+    await waitFor(look, { timeoutMs: 30_000, what: 'all members to list themselves' });
   }
 
   #running(): number[] {
