@@ -19,8 +19,8 @@ export interface KeyChange {
   readonly leaseId: number;
   /** Whether the key is listed afterwards. */
   readonly listed: boolean;
-  /** The registration's description: names the client's call. */
-  readonly marker: string;
+  /** Of the registration: names the client's call, each of which registers another one. */
+  readonly version: string;
 }
 
 export interface Renewal {
@@ -84,11 +84,10 @@ export class Journal {
   }
 
   #record({ type, instance, revision }: RegistryEvent, index: number, atMs: number): void {
-    const { name, id, metadata } = instance.registration;
+    const { name, id, version } = instance.registration;
     const listed = type !== 'deregistered' && type !== 'expired';
     const { leaseId } = instance;
-    const marker = metadata.description ?? '';
-    append(this.#changes, keyOf(name, id), { atMs, index, type, revision, leaseId, listed, marker });
+    append(this.#changes, keyOf(name, id), { atMs, index, type, revision, leaseId, listed, version });
     const instances = new Map(this.#services.get(name)?.at(-1)?.instances);
     if (listed) instances.set(id, instance);
     else instances.delete(id);

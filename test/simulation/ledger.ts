@@ -52,12 +52,12 @@ export class Ledger {
     return this.#journal.state.revision;
   }
 
-  registered(target: Target, marker: string, calledAtMs: number, outcome: CallOutcome<RegistrationResult>): void {
-    this.#traceEnd(() => `register ${keyOf(target.name, target.id)} ${marker}`, outcome);
+  registered(target: Target, version: string, calledAtMs: number, outcome: CallOutcome<RegistrationResult>): void {
+    this.#traceEnd(() => `register ${keyOf(target.name, target.id)} ${version}`, outcome);
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'register');
-      if (outcome.error.code === 'service_unavailable') this.#neverHappened.add(`${marker}`);
+      if (outcome.error.code === 'service_unavailable') this.#neverHappened.add(`${version}`);
       this.#checkCertainFailures(target);
       return;
     }
@@ -67,14 +67,14 @@ export class Ledger {
       .changesOf(target.name, target.id)
       .find((each) => each.leaseId === lease_id && (each.type === 'registered' || each.type === 'updated'));
     const isTrue =
-      change?.marker === marker &&
+      change?.version === version &&
       change.revision === revision &&
       created === (change.type === 'registered') &&
       change.atMs >= calledAtMs;
     if (!isTrue) {
       this.#world.violate(
         'acknowledged-write',
-        `lease ${lease_id} of ${keyOf(target.name, target.id)} at revision ${revision} was acknowledged for ${marker}; the log says ${JSON.stringify(change)}`,
+        `lease ${lease_id} of ${keyOf(target.name, target.id)} at revision ${revision} was acknowledged for ${version}; the log says ${JSON.stringify(change)}`,
       );
     }
     this.#claim(`lease ${lease_id}`);
@@ -167,13 +167,13 @@ export class Ledger {
   }
 
   #checkCertainFailures({ name, id }: Target): void {
-    const wrong = this.#journal.changesOf(name, id).find(({ marker, type }) => {
-      return (type === 'registered' || type === 'updated') && this.#neverHappened.has(marker);
+    const wrong = this.#journal.changesOf(name, id).find(({ version, type }) => {
+      return (type === 'registered' || type === 'updated') && this.#neverHappened.has(version);
     });
     if (wrong) {
       this.#world.violate(
         'certain-failure',
-        `${wrong.marker} was said not to have happened, and did at ${wrong.index}`,
+        `${wrong.version} was said not to have happened, and did at ${wrong.index}`,
       );
     }
   }

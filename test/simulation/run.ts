@@ -1,7 +1,10 @@
+import type { RegistryInput, RegistryOutput } from '../linearizability/models/registry-operations.ts';
+import type { HistoryRecorder } from '../linearizability/recorder.ts';
 import { ClientNetwork } from './calls.ts';
-import { Clients } from './clients.ts';
+import { Clients, probeName } from './clients.ts';
 import { type Machine, SimulatedCluster } from './cluster.ts';
 import { Faults } from './faults.ts';
+import { SimulatedHistory } from './history.ts';
 import { Ledger } from './ledger.ts';
 import { SimulatedRandom } from './random.ts';
 import { type FaultKind, type Overrides, type Scenario, scenarioOf } from './scenario.ts';
@@ -14,6 +17,15 @@ export interface RunResult {
   readonly traceHash: string;
   readonly virtualMs: number;
   readonly counts: Readonly<Record<string, number>>;
+  /** `null` unless it was asked for. */
+  readonly history: HistoryRecorder<RegistryInput, RegistryOutput> | null;
+}
+
+/** Changes nothing in a run. */
+export interface Observation {
+  readonly sink?: TraceSink | null;
+  /** Whether the result has the history of what clients did. */
+  readonly records?: boolean;
 }
 
 /** Below these a run has shown nothing, and fails. */
@@ -29,9 +41,9 @@ const progressSlackMs = 10_000;
 export async function simulate(
   seed: number,
   overrides: Overrides = {},
-  sink: TraceSink | null = null,
+  { sink = null, records = false }: Observation = {},
 ): Promise<RunResult> {
-  return new Run(seed, scenarioOf(seed, overrides), sink).result();
+  return new Run(seed, scenarioOf(seed, overrides), sink, records).result();
 }
 
 class Run {
@@ -42,11 +54,12 @@ class Run {
   readonly #cluster: SimulatedCluster;
   readonly #network: ClientNetwork;
   readonly #ledger: Ledger;
+  readonly #history: SimulatedHistory | null;
   readonly #clients: Clients;
   readonly #watchers: Watchers;
   readonly #faults: Faults;
 
-  constructor(seed: number, scenario: Scenario, sink: TraceSink | null) {
+  constructor(seed: number, scenario: Scenario, sink: TraceSink | null, records: boolean) {
     this.#seed = seed;
     this.#scenario = scenario;
     const random = new SimulatedRandom(`world ${seed}`);
@@ -58,7 +71,15 @@ class Run {
       timeoutMs: scenario.callTimeoutMs,
       lostAnswers: scenario.lostAnswers,
     });
-    this.#clients = new Clients(this.#world, this.#network, this.#ledger, random.fork('clients'), scenario);
+    this.#history = records ? new SimulatedHistory(() => this.#world.nowMs) : null;
+    this.#clients = new Clients(
+      this.#world,
+      this.#network,
+      this.#ledger,
+      random.fork('clients'),
+      scenario,
+      this.#history,
+    );
     this.#watchers = new Watchers(this.#world, this.#cluster, this.#network, random.fork('watchers'), scenario);
     this.#faults = new Faults(this.#world, this.#cluster, random.fork('faults'), scenario);
   }
@@ -85,6 +106,7 @@ class Run {
       traceHash: this.#world.traceHash,
       virtualMs: this.#world.nowMs,
       counts: this.#counts(),
+      history: this.#history?.recorder ?? null,
     };
   }
 
@@ -141,9 +163,9 @@ class Run {
   }
 
   async #insist(machine: Machine): Promise<void> {
-    const target = { name: 'probe', id: `probe-${machine.id}` };
+    const target = { name: probeName, id: `probe-${machine.id}` };
     while (!(await this.#clients.register(target, machine))) await this.#wait(100);
-    while (!(await this.#clients.read('probe', false, machine))) await this.#wait(100);
+    while (!(await this.#clients.read(probeName, false, machine))) await this.#wait(100);
     this.#world.trace(`${machine.id} serves`);
   }
 
