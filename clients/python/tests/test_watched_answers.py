@@ -90,7 +90,7 @@ class Level(Base):
     def test_signs_of_life_are_enough_for_any_length_of_time(self) -> None:
         self.watched_ids()
         (mirror,) = self.cache._mirrors.values()
-        for _ in range(100):
+        for _ in range(25):
             self.time.now += 15
             for stream, _ in self.registry.watches:
                 stream.send(COMMENT)
