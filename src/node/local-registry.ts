@@ -166,11 +166,29 @@ export class LocalRegistry implements RegistryService {
     };
   }
 
+  /** What this member finds by its own state is renewed together; only the others are looked into one by one. */
   async heartbeats(inputs: readonly unknown[], options: CallOptions = {}): Promise<HeartbeatsResult> {
     const targets = inputs.map(parseMember);
-    const failures = await Promise.all(targets.map((target) => this.#renewOrFail(target, options)));
-    const failed = failures.filter((failure) => failure !== null);
+    const found = targets.map((target) => this.#leaseOf(target));
+    const renewed = await this.#renewTogether(found.filter((leaseId) => leaseId !== null));
+    let next = 0;
+    const failures = targets.map((target, position) => {
+      if (found[position] === null) return this.#renewOrFail(target, options);
+      if (renewed instanceof RegistryError) return failureOf(target, renewed);
+      return renewed[next++] ? null : this.#renewOrFail(target, options);
+    });
+    const failed = (await Promise.all(failures.filter((failure) => failure !== null))).filter((each) => each !== null);
     return { renewed: targets.length - failed.length, failed };
+  }
+
+  async #renewTogether(leaseIds: readonly number[]): Promise<readonly (RenewedLease | null)[] | RegistryError> {
+    if (leaseIds.length === 0) return [];
+    try {
+      return await this.#heartbeats.renew(leaseIds);
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      return error;
+    }
   }
 
   async #renewOrFail(target: HeartbeatTarget, options: CallOptions): Promise<HeartbeatFailure | null> {
@@ -179,7 +197,7 @@ export class LocalRegistry implements RegistryService {
       return null;
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
-      return { name: target.name, id: target.id, error: error.code, message: error.message };
+      return failureOf(target, error);
     }
   }
 
@@ -227,19 +245,25 @@ export class LocalRegistry implements RegistryService {
   async #renew(target: HeartbeatTarget, options: CallOptions): Promise<RenewedLease> {
     let level = false;
     for (let lookup = 0; lookup < maxLookups; lookup++) {
-      const instance = this.#host.state().find(target.name, target.id);
-      const matches = instance && (target.lease_id === undefined || target.lease_id === instance.leaseId);
-      if (matches) {
-        const renewed = await this.#heartbeats.renew(instance.leaseId);
+      const leaseId = this.#leaseOf(target);
+      if (leaseId !== null) {
+        const [renewed] = await this.#heartbeats.renew([leaseId]);
         if (renewed) return renewed;
         // Its entry was applied here, so this member's state already says why the lease is gone.
         continue;
       }
-      if (level) throw this.#notRenewable(target, instance);
+      if (level) break;
       await this.#level(options);
       level = true;
     }
     throw this.#notRenewable(target, this.#host.state().find(target.name, target.id));
+  }
+
+  /** The lease that a heartbeat for `target` renews, as far as this member knows; `null` when it knows of none. */
+  #leaseOf({ name, id, lease_id }: HeartbeatTarget): number | null {
+    const instance = this.#host.state().find(name, id);
+    if (!instance || (lease_id !== undefined && lease_id !== instance.leaseId)) return null;
+    return instance.leaseId;
   }
 
   #notRenewable({ name, id, lease_id }: HeartbeatTarget, instance: Instance | undefined): RegistryError {
@@ -331,6 +355,10 @@ function parseMember(input: unknown, position: number): HeartbeatTarget {
     const facts: ErrorFacts = { field: `instances[${position}]${field ? `.${field}` : ''}`, value, details };
     throw new RegistryError(error.code, error.message, facts);
   }
+}
+
+function failureOf({ name, id }: HeartbeatTarget, { code, message }: RegistryError): HeartbeatFailure {
+  return { name, id, error: code, message };
 }
 
 function refusal(result: CommandResult): RegistryError {
