@@ -88,6 +88,14 @@ export const getDescription = {
   },
 } as const satisfies Operation;
 
+const pageHeaders = [
+  'ETag',
+  'Cache-Control',
+  'Content-Security-Policy',
+  'X-Content-Type-Options',
+  'Referrer-Policy',
+] as const;
+
 export const getDocs = {
   ...getDescription,
   id: 'getDocs',
@@ -98,9 +106,9 @@ export const getDocs = {
   answers: {
     200: {
       description: 'The page.',
-      headers: ['ETag', 'Cache-Control', 'Content-Security-Policy', 'X-Content-Type-Options', 'Referrer-Policy'],
+      headers: pageHeaders,
       content: { 'text/html': { schema: 'Text' } },
     },
-    304: getDescription.answers[304],
+    304: { description: 'What If-None-Match names is still good.', headers: pageHeaders },
   },
 } as const satisfies Operation;
