@@ -20,7 +20,7 @@ export async function expectHeardOf(
   const reached = Math.min(count, Math.floor(operations / 2));
   for (let i = 0; i < samples; i++) {
     const path = fillText(instancePath, Math.floor((i * reached) / samples));
-    const response = await fetch(`http://${manifest.restTargets[i % 3]}${path}`);
+    const response = await fetch(`http://${manifest.restTargets[i % manifest.restTargets.length]}${path}`);
     const record = (await response.json()) as InstanceRecord;
     if (!response.ok || new Date(record.last_heartbeat) < since) {
       throw new Error(`${path} shows no heartbeat since ${since.toISOString()}: ${JSON.stringify(record)}`);

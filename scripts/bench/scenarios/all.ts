@@ -2,8 +2,10 @@ import type { Scenario } from '../scenario.ts';
 import { getScenario, getStaleScenario } from './get.ts';
 import { heartbeatGrpcScenario, heartbeatRestScenario } from './heartbeat.ts';
 import { heartbeatStreamsScenario } from './heartbeat-streams.ts';
+import { leaderKilledScenario } from './leader-killed.ts';
 import { listScenario } from './list.ts';
 import { registerGrpcScenario, registerRestScenario } from './register.ts';
+import { restartScenario } from './restart.ts';
 
 /** In the order in which they run and are shown. */
 export const allScenarios: readonly Scenario[] = [
@@ -15,6 +17,8 @@ export const allScenarios: readonly Scenario[] = [
   getScenario,
   getStaleScenario,
   listScenario,
+  leaderKilledScenario,
+  restartScenario,
 ];
 
 /** @throws Error that names the scenarios there are */
