@@ -36,6 +36,8 @@ export interface PeerConnectionOptions {
 export interface ConnectionEvents {
   /** Messages were lost. May come within `send`. */
   unreachable(): void;
+  /** An open stream ended otherwise than by a refusal. Never comes within `send`. */
+  broken(): void;
   /** The peer does not take this member's messages. */
   refused(reason: string): void;
 }
@@ -211,5 +213,6 @@ export class PeerConnection {
     this.#state = this.#wait(refused ? this.#refusedRetries : this.#retries);
     this.#events.unreachable();
     if (refused) this.#events.refused(error.details);
+    else this.#events.broken();
   }
 }

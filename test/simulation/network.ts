@@ -143,6 +143,7 @@ class ProcessTransport implements Transport {
           handler.receive(from, incarnation, message);
         }),
       unreachable: (peer) => process.run(() => handler.unreachable(peer)),
+      disconnected: (peer) => process.run(() => handler.disconnected(peer)),
       refused: (peer, reason) => process.run(() => handler.refused(peer, reason)),
     });
   }
