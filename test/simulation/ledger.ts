@@ -1,3 +1,4 @@
+import type { RegistryError } from '../../src/registry/errors.ts';
 import type { InstanceRecord, RegistrationResult } from '../../src/registry/records.ts';
 import type { ReadAnswer } from '../../src/registry/service.ts';
 import type { CallOutcome } from './calls.ts';
@@ -85,7 +86,7 @@ export class Ledger {
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'heartbeat');
-      this.#checkRefusal(target, calledAtMs, outcome.error.code);
+      this.#checkRefusal(target, calledAtMs, outcome.error, 'heartbeat');
       return;
     }
     this.counts.renewed++;
@@ -101,7 +102,7 @@ export class Ledger {
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'deregister');
-      this.#checkRefusal(target, calledAtMs, outcome.error.code);
+      this.#checkRefusal(target, calledAtMs, outcome.error, 'deregister');
       return;
     }
     this.counts.deregistered++;
@@ -189,14 +190,29 @@ export class Ledger {
     else this.counts.refused++;
   }
 
-  /** A refusal is true if the instance was not listed, or had another lease, at some moment of the call. */
-  #checkRefusal(target: Target, calledAtMs: number, code: string): void {
+  /**
+   * A refusal is true if the instance was not listed, for the reason that is given, at some moment of the call. Who is gone
+   * is remembered for longer than any world lasts here (trap 35).
+   */
+  #checkRefusal(target: Target, calledAtMs: number, error: RegistryError, operation: 'heartbeat' | 'deregister'): void {
+    const { code, details } = error;
     if (code !== 'service_gone' && code !== 'service_not_found') return;
     const changes = this.#journal.changesOf(target.name, target.id);
-    const before = changes.filter(({ atMs }) => atMs < calledAtMs).at(-1);
-    const wasAbsent = before === undefined || !before.listed;
-    if (wasAbsent || changes.some(({ atMs, listed }) => atMs >= calledAtMs && !listed)) return;
-    this.#world.violate('false-refusal', `${keyOf(target.name, target.id)} was listed all the time, and got ${code}`);
+    const during = [
+      changes.findLast(({ atMs }) => atMs < calledAtMs) ?? null,
+      ...changes.filter(({ atMs }) => atMs >= calledAtMs),
+    ];
+    const isTrue = during.some((change) => {
+      if (change === null) return code === 'service_not_found';
+      if (change.listed) return false;
+      return operation === 'deregister' || (code === 'service_gone' && details?.cause === change.type);
+    });
+    if (isTrue) return;
+    const seen = during.map((change) => change?.type ?? 'not registered').join(', ');
+    this.#world.violate(
+      'false-refusal',
+      `a ${operation} of ${keyOf(target.name, target.id)} ends with ${code} (${details?.cause}); it was ${seen}`,
+    );
   }
 
   #traceEnd(call: () => string, outcome: CallOutcome<unknown>): void {

@@ -122,9 +122,32 @@ class Run {
     const outsiders = machines.slice(this.#cluster.quorum);
     this.#world.trace(`a majority heals: ${majority.map(({ id }) => id).join(' ')}`);
     this.#network.isCalm = true;
+    this.#cluster.isCalm = true;
     this.#faults.heal(majority);
     this.#faults.strand(outsiders, majority);
     await this.#expectProgress('majority-progress', majority);
+    await this.#expectStableLeader(majority);
+  }
+
+  /** Nothing more happens to the majority, so its leader stays, whatever the others try (trap 7). */
+  async #expectStableLeader(majority: readonly Machine[]): Promise<void> {
+    const { settings, minRate, maxRate } = this.#scenario;
+    const { electionTimeoutMs, raftHeartbeatMs, tickMs } = settings;
+    // Where clocks differ too much for these timings, followers may lose patience.
+    if ((raftHeartbeatMs + tickMs) / minRate + 5 > electionTimeoutMs / maxRate) return;
+    const terms = () => majority.map(({ member }) => member?.status().term ?? 0);
+    const leader = majority.find((machine) => this.#cluster.takesItselfForLeader(machine));
+    const isSettled = majority.every(({ member, stopping }) => {
+      return member && !stopping && member.status().leaderId === leader?.id;
+    });
+    if (this.#world.violation || !leader || !isSettled) return;
+    const before = terms();
+    await this.#pass((5 * electionTimeoutMs) / minRate);
+    if (this.#world.violation || before.join() === terms().join()) return;
+    this.#world.violate(
+      'stable-leader',
+      `${leader.id} led a majority that nothing happened to, and its terms go from ${before.join()} to ${terms().join()}: ${this.#describeMembers()}`,
+    );
   }
 
   async #healAll(): Promise<void> {

@@ -27,6 +27,7 @@ export class Stream<T> {
   readonly #random: SimulatedRandom;
   readonly #process: SimulatedProcess | null;
   readonly #settings: StreamSettings;
+  readonly #served: (process: SimulatedProcess) => void;
   readonly #take: (item: T) => void;
   readonly #abort = new AbortController();
   readonly #arrived: T[] = [];
@@ -47,12 +48,14 @@ export class Stream<T> {
     random: SimulatedRandom,
     { process, member, stopping }: Machine,
     settings: StreamSettings,
+    served: (process: SimulatedProcess) => void,
     open: (registry: RegistryService, signal: AbortSignal) => AsyncIterable<T>,
     take: (item: T) => void,
   ) {
     this.#world = world;
     this.#random = random;
     this.#settings = settings;
+    this.#served = served;
     this.#take = take;
     this.end = new Promise((resolve) => {
       this.#resolve = resolve;
@@ -111,6 +114,7 @@ export class Stream<T> {
           return;
         }
         this.#underWay++;
+        if (this.#process) this.#served(this.#process);
         this.#toClient(() => {
           this.#arrived.push(result.value);
           this.#takeNext();

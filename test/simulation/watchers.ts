@@ -101,6 +101,7 @@ export class Watchers {
       this.#random,
       machine,
       { window, takeMs: () => (takeMs === 0 || this.#network.isCalm ? 0 : this.#random.around(takeMs)) },
+      (process) => this.#cluster.served(machine, process),
       (registry, signal) =>
         registry.watch({ ...filter, ...(from === null ? { initial } : { from }) }, { consistency, signal }),
       (event) => {
