@@ -8,7 +8,7 @@ import type {
 } from './contract/openapi.ts';
 import type { JsonSchema } from './contract/schemas.ts';
 import { docsStyle } from './docs-style.ts';
-import { curlOf, exampleOf, parameterOf } from './request-example.ts';
+import { curlOf, exampleOf } from './request-example.ts';
 
 /** The page runs nothing and fetches nothing: its style is in it, and its icon is empty. */
 export const contentSecurityPolicy = `default-src 'none'; style-src 'sha256-${hash('sha256', docsStyle, 'base64')}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
@@ -19,6 +19,7 @@ const exampleUrl = 'http://localhost:8500';
 /** The API as a page, made from its OpenAPI document. */
 export function docsPage(document: OpenApiDocument): string {
   const { title, description } = document.info;
+  const requestId = document.components.parameters['X-Request-Id'];
   const operations = operationsOf(document);
   const groups = document.tags.map(({ name, description: text }) => ({
     name,
@@ -38,6 +39,7 @@ export function docsPage(document: OpenApiDocument): string {
 <header>
 <h1>${title}: the REST API</h1>
 ${description.split('\n\n').map((text) => html`<p>${text}</p>\n`)}
+<p>Every request takes the header ${code('X-Request-Id')}, and every answer has it: ${requestId?.description ?? ''}</p>
 <p>The examples ask ${code(exampleUrl)}; put your member's address there. Where the registry has a token, writes also need
 ${code("-H 'Authorization: Bearer TOKEN'")}. For programs: <a href="v1/openapi.json">the OpenAPI document</a>.</p>
 </header>
@@ -78,10 +80,15 @@ function linkTo({ operation: { operationId, summary } }: DescribedOperation): Ht
 
 function operationSection(document: OpenApiDocument, described: DescribedOperation): Html {
   const { method, path, prefixes, operation } = described;
-  const { operationId, summary, description, requestBody, responses } = operation;
+  const { operationId, summary, description, requestBody } = operation;
   const [prefix = '', ...others] = prefixes;
   const example = exampleOf(document, prefix, path, method, operation);
-  const parameters = operation.parameters.map((each) => parameterOf(document, each));
+  const responses = Object.entries(operation.responses).map(([status, response]) => ({
+    status,
+    ...resolved(document, response),
+    // What many operations answer alike stands among the components.
+    isShared: '$ref' in response,
+  }));
   return html`<section id="${operationId}">
 <h3>${summary}</h3>
 <p class="path"><span class="method ${method}">${method.toUpperCase()}</span> ${code(prefix + path)}
@@ -89,20 +96,39 @@ ${others.map((other) => html`<span class="soft">or ${code(other + path)}</span>`
 ${operation.security ? html`<span class="soft">(needs the token, where there is one)</span>` : ''}</p>
 <p>${description}</p>
 <pre><code>${curlOf(example, exampleUrl)}</code></pre>
-<h4>Parameters</h4>
-<dl>
-${parameters.map(({ name, in: place, description: text, schema }) =>
-  entry([code(name), html` <span class="soft">${place}</span>`], [text, ' ', soft(constraintsOf(schema))]),
-)}</dl>
-${requestBody ? html`<h4>Body</h4>\n<p>${contentList(requestBody.content)}${requestBody.required ? '' : ', or none'}</p>\n` : ''}
-<h4>Answers</h4>
-<dl>
-${Object.entries(responses)
-  .map(([status, response]) => [status, resolved(document, response)] as const)
-  .map(([status, { description: text, headers, content }]) =>
-    entry(code(status), [text, ' ', contentList(content ?? {}), ' ', soft(headerList(headers))]),
+${parametersOf(operation)}${
+  requestBody
+    ? html`<h4>Body</h4>\n<p>${contentList(requestBody.content)}${requestBody.required ? '' : ', or none'}</p>\n`
+    : ''
+}<h4>Answers</h4>
+<dl class="codes">
+${responses
+  .filter(({ isShared }) => !isShared)
+  .map(({ status, description: text, headers, content = {} }) =>
+    entry(code(status), [text, ' ', contentList(content), ' ', soft(headerList(headers))]),
   )}</dl>
+<details>
+<summary>Errors</summary>
+<dl class="codes">
+${responses.filter(({ isShared }) => isShared).map(({ status, description: text }) => entry(code(status), text))}</dl>
+</details>
 </section>
+`;
+}
+
+function parametersOf({ parameters }: OpenApiOperation): Part {
+  // The one that all operations take is told at the top.
+  const own = parameters.flatMap((parameter) => ('$ref' in parameter ? [] : [parameter]));
+  if (own.length === 0) return '';
+  return html`<h4>Parameters</h4>
+<dl>
+${own.map(({ name, in: place, description, schema }) => {
+  const isMap = 'patternProperties' in schema;
+  return entry(
+    [code(isMap ? `${name}.KEY` : name), html` <span class="soft">${place}</span>`],
+    [description, ' ', soft(constraintsOf(schema))],
+  );
+})}</dl>
 `;
 }
 

@@ -24,7 +24,8 @@ p { margin: .5rem 0; }
 code, pre { font: .875rem/1.5 ui-monospace, monospace; }
 pre { margin: .5rem 0; padding: .75rem; overflow-x: auto; background: var(--panel); border: 1px solid var(--line);
   border-radius: .375rem; }
-nav ul { padding: 0; list-style: none; columns: 18rem; }
+nav h4 { margin-bottom: 0; }
+nav ul { margin: 0; padding: 0; list-style: none; columns: 18rem; }
 nav li { break-inside: avoid; }
 section { margin: 1rem 0; padding: 1rem; border: 1px solid var(--line); border-radius: .5rem; }
 .method { font: 700 .8rem/1 ui-monospace, monospace; }
@@ -32,11 +33,13 @@ section { margin: 1rem 0; padding: 1rem; border: 1px solid var(--line); border-r
 .path { display: block; margin: .25rem 0; }
 .soft { color: var(--soft); }
 dl { margin: .25rem 0; display: grid; grid-template-columns: minmax(8rem, 14rem) 1fr; gap: .25rem 1rem; }
+dl.codes { grid-template-columns: 3rem 1fr; }
 dt, dd { margin: 0; }
 @media (max-width: 40rem) {
-  dl { grid-template-columns: 1fr; gap: 0; }
-  dd { margin: 0 0 .5rem 1rem; }
+  dl:not(.codes) { grid-template-columns: 1fr; gap: 0; }
+  dl:not(.codes) dd { margin: 0 0 .5rem 1rem; }
   section { padding: .75rem; }
 }
-summary { cursor: pointer; }
+details { margin-top: .5rem; }
+summary { cursor: pointer; color: var(--soft); }
 `;

@@ -46,13 +46,16 @@ function isStream({ responses }: OpenApiOperation): boolean {
 
 /** The example for a POSIX shell. @param url of a member */
 export function curlOf({ method, path, json, streams }: RequestExample, url: string): string {
-  const options = [
-    ...(streams ? ['-N'] : []),
-    ...(method === 'GET' || (method === 'POST' && json !== undefined) ? [] : [`-X ${method}`]),
-    ...(json === undefined ? [] : [`-H 'Content-Type: application/json'`, `-d ${quoted(JSON.stringify(json))}`]),
-  ];
-  const words = [`curl ${quoted(url + path)}`, ...options];
-  return words.join(words.join(' ').length > 80 ? ' \\\n  ' : ' ');
+  const isUsual = method === 'GET' || (method === 'POST' && json !== undefined);
+  const ask = ['curl', ...(streams ? ['-N'] : []), ...(isUsual ? [] : [`-X ${method}`]), quoted(url + path)].join(' ');
+  const lines = json === undefined ? [] : [`-H 'Content-Type: application/json'`, `-d ${quoted(legible(json))}`];
+  return [ask, ...lines].join(' \\\n  ');
+}
+
+/** On one line where it is short. */
+function legible(json: unknown): string {
+  const line = JSON.stringify(json);
+  return line.length > 60 ? JSON.stringify(json, null, 2) : line;
 }
 
 function quoted(text: string): string {
