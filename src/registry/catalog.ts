@@ -64,6 +64,11 @@ export class Catalog {
     for (const { instance } of this.#byLease.values()) yield instance;
   }
 
+  /** As `all`, taken at once: much faster than a generator where everything else waits for it. */
+  everybody(): readonly Instance[] {
+    return [...this.#byLease.values()].map(({ instance }) => instance);
+  }
+
   byLease(leaseId: number): Instance | undefined {
     return this.#byLease.get(leaseId)?.instance;
   }

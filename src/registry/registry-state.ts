@@ -149,7 +149,7 @@ export class RegistryState {
         wallMs: this.#wallMs,
         leaseMs: this.#leaseMs,
       },
-      instances: [...this.#catalog.all()],
+      instances: this.#catalog.everybody(),
       tombstones: this.#graveyard.all(),
       requests: this.#requests.all(),
     };
@@ -313,7 +313,7 @@ export class RegistryState {
   #openTerm({ term, coldStart }: OpenTermCommand): CommandResult {
     this.#term = Math.max(this.#term, term);
     if (!coldStart) return { type: 'done' };
-    for (const before of [...this.#catalog.all()]) {
+    for (const before of this.#catalog.everybody()) {
       const after = {
         ...before,
         status: 'unknown' as const,
