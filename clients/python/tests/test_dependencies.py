@@ -185,6 +185,31 @@ class Wait(Base):
             self.registry.remove_instance("late", "late-1")
             self.registry.end_watches()
 
+    def test_services_that_come_one_by_one_are_not_waited_for_any_longer(self) -> None:
+        names = [f"late-{n}" for n in range(12)]
+        missing = list(names)
+
+        def come(_: float) -> None:
+            self.time.now += 0.5
+            self.registry.list_instance(missing[0], "one")
+            missing.pop(0)
+
+        self.registry.on_hold = come
+        self.client.wait_for(names)
+        self.assertEqual((missing, sum(self.time.sleeps)), ([], 0.0))
+
+    def test_after_a_quiet_time_a_change_is_looked_at_at_once(self) -> None:
+        course = [*[0.01] * 8, 3.0, 0.3]
+
+        def hold(_: float) -> None:
+            self.time.now += course.pop(0)
+            self.registry.list_instance("ill", "ill-1", "unhealthy" if course else "up")
+
+        self.registry.on_hold = hold
+        self.client.wait_for(["ill"])
+        self.assertGreater(self.time.sleeps[7], 1)
+        self.assertEqual(self.time.sleeps[8:], [0.0, 0.0])
+
     def test_changes_that_make_nothing_ready_cost_less_and_less(self) -> None:
         flaps = 0
 
@@ -207,6 +232,7 @@ class Wait(Base):
         with ManifestClient([hung.url, self.registry.url], timeout=1) as client:
             client._transport._order._preferred = 0
             self.assertEqual(client.wait_for(["late"], timeout=8)["late"]["id"], "late-1")
+        self.assertEqual(self.registry.listeners, 0, "no time was left to hold the question elsewhere")
 
     def test_a_single_node_that_hangs_does_not_hold_anybody_up_beyond_the_time(self) -> None:
         hung = ScriptedServer(lambda request: StaySilent() if "index=" in request.path else Respond(200, [], INDEX))

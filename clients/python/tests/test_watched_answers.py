@@ -9,11 +9,11 @@ from typing import Any, Callable, Dict, List, Optional
 from unittest import mock
 
 import support  # noqa: F401
-from support.events import COMMENT
+from support.events import COMMENT, current, marker
 from support.fake_clock import FakeClock
 from support.fake_registry import FakeRegistry
 from support.forking import in_forked_child
-from support.scripted_server import Behaviour, Received, refuse
+from support.scripted_server import Behaviour, Received, Stream, refuse
 
 from chora_manifest_client import (
     CachedRegistry,
@@ -22,6 +22,7 @@ from chora_manifest_client import (
     UnavailableError,
     cached_registry,
 )
+from chora_manifest_client.mirror import Mirror
 
 UNAVAILABLE = refuse(503, "service_unavailable", retryable=True)
 
@@ -137,6 +138,15 @@ class Level(Base):
             record["interfaces"].clear()
         self.assertEqual(self.cache.get_instances("s"), expected)
 
+    def test_whoever_reads_meanwhile_sees_the_state_before_a_change_or_after_it(self) -> None:
+        self.watched_ids()
+        (mirror,) = self.cache._mirrors.values()
+        before = mirror._state
+        assert before is not None
+        self.registry.list_instance("s", "s-2")
+        self.await_level()
+        self.assertEqual(([*before.records], before.revision), ([("s", "s-1")], 1))
+
     def test_what_no_longer_meets_the_conditions_is_left_out(self) -> None:
         self.assertEqual(self.watched_ids(status="up"), ["s-1"])
         self.registry.list_instance("s", "s-1", "unhealthy")
@@ -186,6 +196,31 @@ class Lost(Base):
         for _ in range(100):
             self.assertEqual(self.ids(), ["s-1", "s-2"])
         self.assertEqual(len(self.requests()), 2)
+
+    def test_what_a_watch_told_before_it_broke_lives_no_longer_than_an_answer(self) -> None:
+        self.cache = CachedRegistry(self.client, cache_ttl=2)
+        self.watched_ids()
+        self.without_watches()
+        self.registry.list_instance("s", "s-2")
+        self.time.now += 1
+        self.assertEqual(self.ids(), ["s-1"])
+        self.time.now += 2
+        self.assertEqual(self.ids(), ["s-1", "s-2"])
+
+    def test_a_node_that_falls_silent_in_the_middle_of_a_state_is_not_believed(self) -> None:
+        self.watched_ids()
+        (mirror,) = self.cache._mirrors.values()
+        half = Stream(marker("compacted", 9), current("s-7"))
+        self.addCleanup(half.end)
+        self.registry.instead = lambda request: half if is_watch(request) else None
+        self.time.now += 15
+        self.registry.end_watches()
+        self.await_that(lambda: mirror._watch._order.is_holding_back)
+        self.assertFalse(mirror.is_level)
+        self.registry.list_instance("s", "s-2")
+        self.assertEqual(self.ids(), ["s-1"])
+        self.time.now += 16
+        self.assertEqual(self.ids(), ["s-1", "s-2"], "31 s after the last word of a node that told all")
 
     def test_a_node_that_falls_silent_is_not_believed_for_longer_than_the_lifetime(self) -> None:
         self.watched_ids()
@@ -260,6 +295,18 @@ class Lost(Base):
         self.await_level()
         self.assertEqual(self.ids(), ["s-8", "s-9"])
 
+    def test_what_was_asked_of_a_registry_that_lost_its_data_outlives_what_a_watch_told_before(self) -> None:
+        for n in range(2, 5):
+            self.registry.list_instance("s", f"s-{n}")
+        self.watched_ids()
+        self.without_watches()
+        self.registry.lose_everything()
+        self.registry.list_instance("s", "s-9")
+        self.time.now += 31
+        for _ in range(2):
+            self.assertEqual(self.ids(), ["s-9"])
+        self.assertEqual(len(self.requests()), 2)
+
     def test_reads_do_not_go_back_when_a_watch_is_behind_what_was_asked(self) -> None:
         self.watched_ids()
         (mirror,) = self.cache._mirrors.values()
@@ -312,18 +359,10 @@ class Bounds(Base):
         self.assertEqual(len(self.requests(of_watches=True)), 2)
 
     def test_a_system_without_threads_is_asked_again(self) -> None:
-        with mock.patch.object(threading.Thread, "start", side_effect=RuntimeError("can't start new thread")):
-            ids: List[str] = []
-
-            def answer(path: str, _: Any) -> Any:
-                ids.append(path)
-                return mock.DEFAULT
-
-            with mock.patch.object(self.client, "_ask_instances", side_effect=answer) as asked:
-                asked.return_value.records = [self.registry.listed["s", "s-1"]]
-                asked.return_value.at = self.time.now
-                self.cache.get_service("s")
-        self.assertEqual((ids, list(self.cache._mirrors)), (["s"], []))
+        with mock.patch.object(Mirror, "start", side_effect=RuntimeError("can't start new thread")):
+            for _ in range(2):
+                self.assertEqual(self.ids(), ["s-1"])
+        self.assertEqual((len(self.requests()), list(self.cache._mirrors)), (1, []))
 
     def test_every_end_ends_the_watches(self) -> None:
         def drop() -> None:

@@ -87,14 +87,12 @@ class Mirror:
             self.has_ended = True
 
     def _take(self, event: WatchEvent) -> None:
-        if event.type == "compacted":
-            self._arriving = {}
-        elif event.type == "current":
+        if event.type == "current":
             record = _listed(event)
             self._arriving[_key(record)] = record
-        elif event.type == "synced":
+        elif event.type == "synced":  # a watch tells states as a whole, so that nothing else is among what arrived
             self._state, self._arriving = _State(self._arriving, _revision(event)), {}
-        elif self._state is not None:
+        elif self._state is not None and event.type != "compacted":
             records = self._state.records
             if event.record is not None:
                 records = self._changed(dict(records), _listed(event))

@@ -38,7 +38,7 @@ class FakeRegistry:
         with self._changed:
             kind = "status" if (name, id) in self.listed else "registered"
             self.listed[name, id] = record(name, id, status, revision=self.revision + 1, lease_id=self.revision + 1)
-            self._tell(kind, self.listed[name, id])
+            self._tell(kind, {**self.listed[name, id], "changed": ["status", "lease_id"]})
 
     def remove_instance(self, name: str, id: str, kind: str = "deregistered") -> None:
         with self._changed:
