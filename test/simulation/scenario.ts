@@ -13,6 +13,7 @@ export const faultKinds = [
   'partial-partition',
   'isolated-leader',
   'flapping-link',
+  'broken-connections',
   'crash',
   'crash-in-a-step',
   'crash-all',
