@@ -90,8 +90,8 @@ export class PeerConnection {
     }
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    // Whatever else is queued until the loop's sockets have been read travels in the same batch.
-    setImmediate(() => {
+    // A member says all it has to say in one turn: what is queued until its end travels in the same batch.
+    queueMicrotask(() => {
       this.#flushScheduled = false;
       this.#flush();
     });
