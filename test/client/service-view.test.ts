@@ -181,6 +181,20 @@ describe('a view whose registry is lost', () => {
     expect(ids(view)).toEqual(['nine']);
   });
 
+  test('mixes no part of a state that was cut off with the whole one that comes later', async () => {
+    const registry = new ScriptedWatch();
+    const view = clientOf([await member(registry)], { timeoutMs: 300 }).follow();
+    await registry.isWatched();
+    registry.say(...current(one));
+    registry.failure = noLeader;
+    registry.breakWith(noLeader);
+    // Longer than the client looks for a member: it is a new watch that finds one.
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    registry.greeting = stateOf(3, two);
+    registry.failure = null;
+    expect(ids(await view.ready({ timeoutMs: 8_000 }))).toEqual(['two']);
+  });
+
   test('believes an empty answer that is newer than the full one', async () => {
     const { registry, view } = await follow(stateOf(2, one, two));
     registry.say(compacted(9), synced(9));
