@@ -9,8 +9,7 @@ import json
 import logging
 import sys
 import threading
-import time
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Dict, List, Tuple
 
 import live
 
@@ -60,14 +59,6 @@ def listed(registry: Any) -> Dict[str, str]:
     return {f"{each['name']}/{each['id']}": each["status"] for each in registry.list_services()}
 
 
-def await_that(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + LIMIT_SECONDS
-    while not condition():
-        if time.monotonic() > deadline:
-            raise AssertionError(f"it did not come to this: {what}")
-        time.sleep(0.01)
-
-
 async def follow_async(client: ManifestClient, follower: Follower, end: "threading.Event", kept: Dict[str, Any]) -> None:
     watch: AsyncWatch = client.watch_async(initial=True)
 
@@ -109,18 +100,18 @@ def main() -> None:
         kept["by-thread"] = instance.manager
         cache.list_services()
         (mirror,) = cache._mirrors.values()
-        await_that(lambda: mirror.answer() is not None, "the cache is level")
-        await_that(lambda: all(each.synced_at for each in followers), "every watch has the state")
+        live.await_that(lambda: mirror.answer() is not None, "the cache is level")
+        live.await_that(lambda: all(each.synced_at for each in followers), "every watch has the state")
         print("started", flush=True)
 
         last = int(sys.stdin.readline())
-        await_that(lambda: all(each.revision >= last for each in followers), f"every watch has come to {last}")
+        live.await_that(lambda: all(each.revision >= last for each in followers), f"every watch has come to {last}")
 
         def cached_revision() -> int:
             state = mirror._state
             return -1 if state is None else state.revision
 
-        await_that(lambda: cached_revision() >= last, f"the cache has come to {last}")
+        live.await_that(lambda: cached_revision() >= last, f"the cache has come to {last}")
         report = {
             "followers": [each.report() for each in followers],
             "cached": listed(cache),
