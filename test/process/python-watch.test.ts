@@ -142,6 +142,41 @@ test('Python watches, caches and heartbeats miss nothing and hear nothing twice 
   }
 });
 
+test('a Python cache shows instances as unknown, and never none, while the whole cluster starts again (trap 36)', async () => {
+  cluster = await startCluster();
+  const { urls } = cluster;
+  const ids = ['one', 'two', 'three'];
+  const ttl = { heartbeat_interval: 60, unhealthy_after: 600, remove_after: 900 };
+  for (const id of ids) await call(urls[0] ?? '', 'POST', '/v1/services', registration('steady', id, { ttl }));
+  const reader = startPython(['clients/python/live_tests/keep_reading.py'], { MANIFEST_TEST_URLS: urls.join(',') });
+  const output = outputOf(reader, 'keep_reading.py');
+  const lines: string[] = [];
+  createInterface(reader.stdout).on('line', (line) => lines.push(line));
+  const shows = (line: string) =>
+    Promise.race([
+      waitFor(() => lines.at(-1) === line || undefined, { timeoutMs: 60_000, what: `the reader to show ${line}` }),
+      output,
+    ]);
+  try {
+    await shows('["up"]');
+    await Promise.all([0, 1, 2].map((i) => cluster?.kill(i, 'SIGKILL')));
+    for (const i of [0, 1, 2]) cluster.startMember(i);
+    await cluster.ready();
+    await shows('["unknown"]');
+    for (const id of ids) await call(urls[1] ?? '', 'PUT', `/v1/services/steady/${id}/heartbeat`);
+    await shows('["up"]');
+    reader.stdin.end();
+    await output;
+    const report = JSON.parse(lines.at(-1) ?? '') as Record<string, unknown>;
+    expect(report).toMatchObject({ counts: [3], problems: [] });
+    expect(report.reads).toBeGreaterThan(100);
+    console.log(JSON.stringify(report));
+  } finally {
+    reader.kill('SIGKILL');
+    await output.catch(() => '');
+  }
+});
+
 function keyOf({ name, id }: { readonly name: string; readonly id: string }): string {
   return `${name}/${id}`;
 }
