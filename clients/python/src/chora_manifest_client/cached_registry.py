@@ -54,7 +54,8 @@ class CachedRegistry:
       back without its data cannot make services vanish at once.
 
     What a read shows is behind by what the watch takes to tell a change, some milliseconds as a rule. Where the node that
-    tells falls silent or is cut off from its cluster, it is behind by up to 30 seconds, or ``cache_ttl`` if that is more.
+    tells falls silent it is behind by up to 20 seconds, or ``cache_ttl`` if that is more; where that node is cut off from
+    its cluster, by up to 30 seconds until it ends the watch.
     ``last_heartbeat`` is that of the latest change, as heartbeats that change nothing are not told.
 
     Thread safe. Calls that end in ``_async`` return at once where memory can answer. The watches run in daemon threads
