@@ -142,7 +142,7 @@ class Run {
     });
     if (this.#world.violation || !leader || !isSettled) return;
     const before = terms();
-    await this.#pass((5 * electionTimeoutMs) / minRate);
+    await this.#pass((3 * electionTimeoutMs) / minRate);
     if (this.#world.violation || before.join() === terms().join()) return;
     this.#world.violate(
       'stable-leader',

@@ -95,7 +95,8 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
     watchers: random.pick([2, 10_000, 10_000]),
     queuedEvents: random.pick([2, 20, 1_000]),
   };
-  const unhealthyAfterSeconds = random.pick([0.3, 0.8, 1.5]);
+  // In proportion to everything else, but longer than what one late tick may count for.
+  const unhealthyAfterSeconds = Math.max(300, electionTimeoutMs * random.pick([2, 4, 8])) / 1_000;
   return {
     ids,
     settings: {
@@ -142,7 +143,8 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
     watchLimits,
     watchForMs: electionTimeoutMs * random.pick([2, 10, 50]),
     thinkMs: electionTimeoutMs * random.pick([0.05, 0.1, 0.3]),
-    callTimeoutMs: random.pick([500, 1_000, 4_000]),
+    // Whoever waits in vain for longer than a run lasts shows nothing in it.
+    callTimeoutMs: electionTimeoutMs * random.pick([3, 8, 20]),
     lostAnswers: random.pick([0, 0, 0.02, 0.2]),
   };
 }
