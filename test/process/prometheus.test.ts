@@ -1,9 +1,10 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
 import { type Cluster, freePorts, startCluster } from './cluster.ts';
+import { projectDirectory } from './python.ts';
 import { call, registration } from './rest.ts';
 import { waitFor } from './wait-for.ts';
 
@@ -17,8 +18,22 @@ afterEach(async () => {
 });
 
 interface Target {
+  /** After relabeling. */
+  readonly labels: Readonly<Record<string, string>>;
   readonly scrapeUrl: string;
   readonly discoveredLabels: Readonly<Record<string, string>>;
+}
+
+/** The configuration in the documentation, for another address and less patient. */
+function documentedConfiguration(discoveryUrl: string): string {
+  const text = readFileSync(join(projectDirectory, 'docs/rest.md'), 'utf8');
+  const [, yaml = ''] = /```yaml\n(scrape_configs:\n[^`]*)```/.exec(text) ?? [];
+  const changed = yaml
+    .replace(/url: .*/, `url: '${discoveryUrl}'`)
+    .replace(/refresh_interval: .*/, 'refresh_interval: 1s')
+    .replace('job_name: services', 'job_name: services\n    scrape_interval: 1h');
+  expect(changed).toContain(discoveryUrl);
+  return changed;
 }
 
 /** A real Prometheus that asks the registry every second whom it is to watch. */
@@ -38,18 +53,8 @@ class Prometheus {
   static async start(discoveryUrl: string): Promise<Prometheus> {
     const directory = mkdtempSync(join(tmpdir(), 'manifest-prometheus-'));
     const [port = 0] = await freePorts(1);
-    const configuration = {
-      scrape_configs: [
-        {
-          job_name: 'services',
-          http_sd_configs: [{ url: discoveryUrl, refresh_interval: '1s' }],
-          scrape_interval: '1h',
-        },
-      ],
-    };
-    // JSON is YAML.
     const file = join(directory, 'prometheus.yml');
-    writeFileSync(file, JSON.stringify(configuration));
+    writeFileSync(file, documentedConfiguration(discoveryUrl));
     const process = spawn(
       'prometheus',
       [
@@ -117,13 +122,15 @@ test('Prometheus watches exactly the instances that are listed, and goes on whil
     }),
   );
   await register(registration('billing', 'billing-2', { interfaces: { REST: 'https://127.0.0.1:9' } }));
+  await register(registration('billing', 'billing-3', { metadata: { tags: ['a', 'internal'] } }));
   await register(registration('ledger', 'ledger-1', { interfaces: { gRPC: '127.0.0.1:9' } }));
 
   prometheus = await Prometheus.start(`${url}/v1/sd/prometheus?name=b`);
   const targets = await prometheus.knows(['billing-1', 'billing-2']);
   const urls = targets.map(({ scrapeUrl }) => scrapeUrl).toSorted();
   expect(urls).toEqual(['http://127.0.0.1:9/internal/metrics', 'https://127.0.0.1:9/metrics']);
-  const first = targets.find(({ discoveredLabels }) => discoveredLabels.__meta_manifest_instance_id === 'billing-1');
+  const first = targets.find(({ labels }) => labels.instance === 'billing-1');
+  expect(first?.labels).toEqual({ job: 'services', service: 'billing', instance: 'billing-1' });
   expect(first?.discoveredLabels).toMatchObject({
     __address__: '127.0.0.1:9',
     __meta_manifest_service: 'billing',
