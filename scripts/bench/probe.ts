@@ -16,7 +16,8 @@ export async function probed(
   number = 0,
 ): Promise<GrpcRequest> {
   const message = Buffer.from(request.messages[0] ?? '', 'base64');
-  const bytes = Buffer.from(fillText(message.toString('latin1'), number), 'latin1');
+  const isTemplate = request.messages.length === 1;
+  const bytes = isTemplate ? Buffer.from(fillText(message.toString('latin1'), number), 'latin1') : message;
   const client = new Client(target, credentials.createInsecure());
   try {
     const answer = await ask(client, request, bytes);

@@ -1,5 +1,5 @@
 import type { Generators } from './load/generators.ts';
-import type { LoadPlan, LoadResult } from './load/load.ts';
+import type { LoadPlan, LoadResult, PacedPlan, PacedResult } from './load/load.ts';
 import type { Stage, StageSettings } from './scenario.ts';
 import { EtcdSystem } from './systems/etcd-system.ts';
 import { type ManifestOptions, ManifestSystem } from './systems/manifest-system.ts';
@@ -64,6 +64,11 @@ export class RunStage implements Stage {
   load(plan: LoadPlan): Promise<LoadResult> {
     this.signal.throwIfAborted();
     return this.#options.generators.run(plan);
+  }
+
+  pacedLoad(plan: PacedPlan, measuring: () => void): Promise<PacedResult> {
+    this.signal.throwIfAborted();
+    return this.#options.generators.runPaced(plan, measuring);
   }
 
   async end(): Promise<void> {

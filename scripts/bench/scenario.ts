@@ -1,4 +1,4 @@
-import type { LoadPlan, LoadResult } from './load/load.ts';
+import type { LoadPlan, LoadResult, PacedPlan, PacedResult } from './load/load.ts';
 import type { EtcdSystem } from './systems/etcd-system.ts';
 import type { ManifestOptions, ManifestSystem } from './systems/manifest-system.ts';
 import type { System } from './systems/system.ts';
@@ -28,6 +28,8 @@ export interface Stage {
   onlyRuns(system: System): Promise<void>;
   /** Asks with the generator that fits: wrk, h2load or the own one. @throws Error when any answer is wrong */
   load(plan: LoadPlan): Promise<LoadResult>;
+  /** Failures are among the results. @param measuring called when the warm-up is over. @throws Error when a connection breaks */
+  pacedLoad(plan: PacedPlan, measuring: () => void): Promise<PacedResult>;
 }
 
 export interface StageSettings {

@@ -34,13 +34,24 @@ function base64(bytes: Uint8Array): string {
 
 function manifestCall(method: string, message: string, request: object): Unprobed {
   const bytes = messageOf(`manifest.v1.${message}`).serialize(request);
+  expectPlaceholders(bytes, request);
   return { kind: 'grpc', path: `/manifest.v1.Registry/${method}`, messages: [base64(bytes)], call: 'unary' };
 }
 
-function etcdCall(path: string, ...requests: readonly object[]): Unprobed {
+function etcdCall(path: string, request: object): Unprobed {
   const method = etcdMethod(path);
-  const messages = requests.map((request) => base64(method.requestSerialize(request)));
-  return { kind: 'grpc', path: method.path, messages, call: 'unary' };
+  const bytes = method.requestSerialize(request);
+  expectPlaceholders(bytes, request);
+  return { kind: 'grpc', path: method.path, messages: [base64(bytes)], call: 'unary' };
+}
+
+/** A length of 35 in a message is the same byte as `#`, and would be taken for a digit. */
+function expectPlaceholders(bytes: Uint8Array, request: object): void {
+  const wanted = JSON.stringify(request, (_key, value) =>
+    value?.type === 'Buffer' ? Buffer.from(value.data).toString('latin1') : value,
+  ).replaceAll(/[^#]/g, '').length;
+  const found = bytes.filter((byte) => byte === '#'.charCodeAt(0)).length;
+  if (found !== wanted) throw new RangeError('A part of a message is 35 bytes long: make it longer or shorter.');
 }
 
 export const registerRest: RestRequest = {
@@ -96,6 +107,32 @@ export function getGrpc(consistency: 'linearizable' | 'stale'): Unprobed {
   return manifestCall('GetService', 'GetServiceRequest', { name: 'bench-042', consistency });
 }
 
+/** One of many instances of a service. */
+export const getInstanceGrpc = manifestCall('GetService', 'GetServiceRequest', { name, filter: { instance_id: id } });
+
+/** Its key. */
+export const rangeInstanceEtcd = etcdCall('KV/Range', { key: Buffer.from(`/bench/${name}/${id}`) });
+
+/** The watch of each service, from `bench-000` on. */
+export const watchManifest = {
+  path: '/manifest.v1.Registry/Watch',
+  call: 'watch',
+  messages: everyService((service) => messageOf('manifest.v1.WatchRequest').serialize({ service })),
+} as const;
+
+export const watchEtcd = {
+  path: '/etcdserverpb.Watch/Watch',
+  call: 'stream',
+  messages: everyService((service) => {
+    const create_request = { key: Buffer.from(`/bench/${service}/`), range_end: Buffer.from(`/bench/${service}0`) };
+    return etcdMethod('Watch/Watch').requestSerialize({ create_request });
+  }),
+} as const;
+
+function everyService(encode: (service: string) => Uint8Array): string[] {
+  return Array.from({ length: servicesCount }, (_, i) => base64(encode(`bench-${String(i).padStart(3, '0')}`)));
+}
+
 /** One page of the list, from this member's own state. */
 export function listRest(limit: number): RestRequest {
   return { kind: 'rest', method: 'GET', path: `/v1/services?limit=${limit}&consistency=stale`, body: null };
@@ -125,7 +162,8 @@ export function rangeOfEtcd(limit: number): Unprobed {
 }
 
 export function keepAliveEtcd(leaseIds: readonly string[], call: 'unary' | 'stream'): Unprobed {
-  return { ...etcdCall('Lease/LeaseKeepAlive', ...leaseIds.map((ID) => ({ ID }))), call };
+  const { path, requestSerialize } = etcdMethod('Lease/LeaseKeepAlive');
+  return { kind: 'grpc', path, messages: leaseIds.map((ID) => base64(requestSerialize({ ID }))), call };
 }
 
 /** google.protobuf.Struct as the message has it. */

@@ -25,7 +25,7 @@ function answers(target: string, request: GrpcRequest): Promise<boolean> {
     const connection = new GrpcConnection(
       target,
       request.path,
-      false,
+      'unary',
       (_connection, _streamId, bytes) => end(bytes >= least && bytes <= most),
       () => end(false),
     );

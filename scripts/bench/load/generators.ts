@@ -1,5 +1,5 @@
 import { runH2load } from './h2load.ts';
-import type { GrpcRequest, LoadPlan, LoadResult, RestRequest } from './load.ts';
+import type { GrpcRequest, LoadPlan, LoadResult, PacedPlan, PacedResult, RestRequest } from './load.ts';
 import { OwnGenerator } from './own-generator.ts';
 import { isInstalled } from './run-program.ts';
 import { runWrk } from './wrk.ts';
@@ -24,6 +24,11 @@ export class Generators {
       );
     }
     return result;
+  }
+
+  /** Failures are among the results. @param measuring called when the warm-up is over. @throws Error when a connection breaks */
+  runPaced(plan: PacedPlan, measuring: () => void): Promise<PacedResult> {
+    return this.#own.runPaced(plan, measuring);
   }
 
   stop(): void {

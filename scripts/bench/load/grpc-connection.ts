@@ -18,6 +18,12 @@ const nothing = Buffer.alloc(0);
 /** The receive window is filled up again when this much of it is used. */
 const refillBytes = 1 << 30;
 
+/**
+ * unary: one message each way, reported at the end of the call. stream: messages both ways, each answer reported.
+ * watch: one message there, each of many answers reported.
+ */
+export type CallMode = 'unary' | 'stream' | 'watch';
+
 interface OpenStream {
   sendWindow: number;
   /** Bytes so far of the prefix or the message that is being read. */
@@ -44,7 +50,7 @@ export class GrpcConnection {
   readonly #streams = new Map<number, OpenStream>();
   readonly #out: Buffer[] = [];
   readonly #waiting: Waiting[] = [];
-  readonly #perMessage: boolean;
+  readonly #mode: CallMode;
   #nextStreamId = 1;
   #sendWindow = firstWindowBytes;
   #streamWindow = firstWindowBytes;
@@ -53,20 +59,19 @@ export class GrpcConnection {
   #flushing = false;
 
   /**
-   * @param perMessage report each message of a call (streams), rather than each call's end (unary)
    * @param onAnswer -1 bytes: the call failed
    * @param onFailure the connection is of no use any more
    */
   constructor(
     target: string,
     path: string,
-    perMessage: boolean,
+    mode: CallMode,
     onAnswer: (connection: GrpcConnection, streamId: number, messageBytes: number) => void,
     onFailure: (error: Error) => void,
   ) {
     const [host = '', port = ''] = target.split(':');
     this.#headers = callHeaders(target, path);
-    this.#perMessage = perMessage;
+    this.#mode = mode;
     this.#onAnswer = onAnswer;
     this.#socket = connect({ host, port: Number(port), noDelay: true });
     this.#socket.write(preface());
@@ -98,9 +103,9 @@ export class GrpcConnection {
     return streamId;
   }
 
-  /** Sends a message over a call; a unary call ends with it. */
+  /** Sends a message over a call; but in a stream, it is the last. */
   send(streamId: number, body: Buffer): void {
-    const waiting = { streamId, bytes: body, endsStream: !this.#perMessage };
+    const waiting = { streamId, bytes: body, endsStream: this.#mode !== 'stream' };
     if (this.#waiting.length > 0 || !this.#sendBody(waiting)) this.#waiting.push(waiting);
   }
 
@@ -235,7 +240,7 @@ export class GrpcConnection {
       stream.messageBytes = stream.expected;
       stream.expected = -1;
       stream.received = 0;
-      if (this.#perMessage) this.#onAnswer(this, streamId, stream.messageBytes);
+      if (this.#mode !== 'unary') this.#onAnswer(this, streamId, stream.messageBytes);
     }
   }
 
@@ -244,7 +249,7 @@ export class GrpcConnection {
     if (!stream) return;
     this.#streams.delete(streamId);
     // A stream of messages that ends while it is measured has failed.
-    this.#onAnswer(this, streamId, this.#perMessage ? -1 : stream.messageBytes);
+    this.#onAnswer(this, streamId, this.#mode === 'unary' ? stream.messageBytes : -1);
   }
 
   #failed(streamId: number): void {

@@ -1,9 +1,9 @@
 import { latencyOf } from '../percentiles.ts';
 import { connectionsFor } from './connections.ts';
 import { GrpcConnection } from './grpc-connection.ts';
-import { framed } from './grpc-frame.ts';
+import { framedTemplates } from './grpc-frame.ts';
 import type { GrpcRequest, LoadPlan, LoadResult } from './load.ts';
-import { fill, templateOf } from './template.ts';
+import { fill } from './template.ts';
 
 /** After the last request, answers are waited for this long. */
 const drainMs = 10_000;
@@ -68,7 +68,7 @@ export async function runGrpcLoad(plan: LoadPlan & { readonly request: GrpcReque
   const connections = plan.targets.flatMap((target) =>
     Array.from(
       { length: connectionsFor(perTarget, plan.targets.length) },
-      () => new GrpcConnection(target, request.path, isStream, answered, broken),
+      () => new GrpcConnection(target, request.path, request.call, answered, broken),
     ),
   );
   for (const connection of connections) sentAtMs.set(connection, new Map());
@@ -104,7 +104,7 @@ export async function runGrpcLoad(plan: LoadPlan & { readonly request: GrpcReque
 }
 
 function bodiesOf({ request, numbers }: LoadPlan & { readonly request: GrpcRequest }): () => Buffer {
-  const templates = request.messages.map((message) => templateOf(framed(Buffer.from(message, 'base64'))));
+  const templates = framedTemplates(request.messages);
   let asked = 0;
   return () => {
     const template = templates[asked % templates.length];

@@ -26,12 +26,58 @@ export interface GrpcRequest {
   readonly kind: 'grpc';
   /** Such as `/etcdserverpb.KV/Put`. */
   readonly path: string;
-  /** Encoded, in base64: one template, or messages that are taken in turn. */
+  /** Encoded, in base64: one template, or several messages as they are, which are taken in turn. */
   readonly messages: readonly string[];
   /** Stream: messages and answers in turn over streams that stay open. */
   readonly call: 'unary' | 'stream';
   /** Size of a right answer's message; any other counts as failed. */
   readonly answerBytes: { readonly least: number; readonly most: number };
+}
+
+/** Requests that come at their times, whether those before are answered or not, of several kinds at once. */
+export interface PacedPlan {
+  /** The load runs for this long before anything counts. */
+  readonly warmUpMs: number;
+  readonly durationMs: number;
+  readonly flows: readonly PacedFlow[];
+  readonly watches: WatchPlan | null;
+}
+
+export interface PacedFlow {
+  readonly name: string;
+  readonly targets: readonly string[];
+  readonly request: GrpcRequest;
+  readonly perSecond: number;
+  /** Of all targets; calls or streams are spread over them. */
+  readonly connections: number;
+  /** Streams of all connections; unary calls need none. */
+  readonly streams: number;
+  readonly numbers: LoadPlan['numbers'];
+}
+
+export interface WatchPlan {
+  readonly targets: readonly string[];
+  readonly path: string;
+  readonly call: 'stream' | 'watch';
+  /** Of each watcher, in base64. */
+  readonly messages: readonly string[];
+  readonly connections: number;
+}
+
+export interface PacedResult {
+  readonly flows: readonly {
+    readonly name: string;
+    readonly operations: number;
+    readonly failures: number;
+    /** From the time at which the request was due. */
+    readonly latencyMs: Latency;
+  }[];
+  readonly watchMessages: number;
+  /** Watches that ended although nobody ended them. */
+  readonly watchesLost: number;
+  /** How late the generator itself was to send. */
+  readonly lateMs: Latency;
+  readonly generatorCpuSeconds: number;
 }
 
 export interface LoadResult {

@@ -9,10 +9,13 @@ export interface Template {
   readonly digits: readonly { readonly offset: number; readonly power: number }[];
 }
 
-/** @param bytes with a run of `#` wherever the number is to stand; nothing else may hold that character */
-export function templateOf(bytes: Uint8Array): Template {
+/**
+ * @param bytes with a run of `#` wherever the number is to stand; nothing else may be that byte
+ * @param from where the first may be
+ */
+export function templateOf(bytes: Uint8Array, from = 0): Template {
   const digits: { offset: number; power: number }[] = [];
-  for (let start = bytes.indexOf(placeholder); start >= 0; ) {
+  for (let start = bytes.indexOf(placeholder, from); start >= 0; ) {
     let end = start;
     while (bytes[end] === placeholder) end++;
     for (let offset = start; offset < end; offset++) digits.push({ offset, power: 10 ** (end - 1 - offset) });

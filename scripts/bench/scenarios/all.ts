@@ -1,11 +1,14 @@
 import type { Scenario } from '../scenario.ts';
+import { floorsScenario } from './floors.ts';
 import { getScenario, getStaleScenario } from './get.ts';
 import { heartbeatGrpcScenario, heartbeatRestScenario } from './heartbeat.ts';
 import { heartbeatStreamsScenario } from './heartbeat-streams.ts';
 import { leaderKilledScenario } from './leader-killed.ts';
 import { listScenario } from './list.ts';
+import { mixedScenario } from './mixed.ts';
 import { registerGrpcScenario, registerRestScenario } from './register.ts';
 import { restartScenario } from './restart.ts';
+import { snapshotScenario } from './snapshot.ts';
 
 /** In the order in which they run and are shown. */
 export const allScenarios: readonly Scenario[] = [
@@ -17,8 +20,11 @@ export const allScenarios: readonly Scenario[] = [
   getScenario,
   getStaleScenario,
   listScenario,
+  mixedScenario,
   leaderKilledScenario,
   restartScenario,
+  snapshotScenario,
+  floorsScenario,
 ];
 
 /** @throws Error that names the scenarios there are */
