@@ -10,10 +10,10 @@ import { lowerBound, SortedKeys } from './sorted-keys.ts';
 import { ValueIndexes } from './value-indexes.ts';
 
 /** Instances looked at in one go: what takes more of them is done in slices, so that nothing else waits for it. */
-const defaultSliceLooks = 1_000;
+const defaultSliceLooks = 2_000;
 
 /** Slices' worth of candidates that an index may name: with more, looking at everybody in order is as good. */
-const maxCandidateSlices = 4;
+const maxCandidateSlices = 2;
 
 export interface StatusCounts {
   readonly total: number;
