@@ -218,10 +218,17 @@ export function parseHeartbeatTarget(input: unknown): HeartbeatTarget {
 function isPlainTarget(input: unknown): input is HeartbeatTarget {
   if (typeof input !== 'object' || input === null) return false;
   const { name, id, lease_id } = input as Partial<Record<keyof HeartbeatTarget, unknown>>;
-  if (typeof name !== 'string' || name.length > maxNameCharacters || !namePattern.test(name)) return false;
-  if (typeof id !== 'string' || id.length > maxIdCharacters || !idPattern.test(id)) return false;
+  if (!isName(name) || !isInstanceId(id)) return false;
   if (Object.keys(input).length !== ('lease_id' in input ? 3 : 2)) return false;
   return lease_id === undefined || (Number.isSafeInteger(lease_id) && (lease_id as number) > 0);
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= maxNameCharacters && namePattern.test(value);
+}
+
+function isInstanceId(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= maxIdCharacters && idPattern.test(value);
 }
 
 /** @throws RegistryError `validation_error` with the field */
@@ -231,12 +238,12 @@ export function parseDeregistrationTarget(input: unknown): HeartbeatTarget {
 
 /** @throws RegistryError `validation_error` naming `field` */
 export function parseName(value: unknown, field = 'name'): string {
-  return parseWith(serviceName, value, 'validation_error', field);
+  return isName(value) ? value : parseWith(serviceName, value, 'validation_error', field);
 }
 
 /** @throws RegistryError `validation_error` naming `field` */
 export function parseInstanceId(value: unknown, field = 'id'): string {
-  return parseWith(instanceId, value, 'validation_error', field);
+  return isInstanceId(value) ? value : parseWith(instanceId, value, 'validation_error', field);
 }
 
 /** Runs a schema and turns its first complaint into the registry's error. */
