@@ -131,7 +131,8 @@ test('Python watches, caches and heartbeats miss nothing and hear nothing twice 
 
     expect(traffic.registered.size).toBeGreaterThanOrEqual(90);
     expect(traffic.shortLived.size).toBeGreaterThan(0);
-    expect(report.breaks).toBeGreaterThanOrEqual(3);
+    // Each member had a watch at first; the third to be killed may be one that came back, where nobody watches.
+    expect(report.breaks).toBeGreaterThanOrEqual(2);
     console.log(
       `${shortest} changes and ${report.breaks} broken watches; ${traffic.registered.size} registrations, ` +
         `${traffic.removed.size} removed; heartbeats and failures: ${JSON.stringify(report.managers)}`,
