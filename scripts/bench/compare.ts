@@ -70,13 +70,14 @@ type Round = Readonly<Record<string, number>>;
 export async function compare(
   stage: Stage,
   cases: readonly Case[],
+  roundCount = stage.settings.rounds,
 ): Promise<{ readonly rows: readonly Row[]; readonly goals: readonly Goal[] }> {
   const rows: Row[] = [];
   const goals: Goal[] = [];
   for (const one of cases) {
     const rounds = one.contenders.map((): Round[] => []);
     const generators = one.contenders.map(() => '');
-    for (let round = 0; round < stage.settings.rounds; round++) {
+    for (let round = 0; round < roundCount; round++) {
       const order = [...one.contenders.entries()];
       // Forwards and backwards in turn, so that neither always follows the other.
       if (round % 2 === 1) order.reverse();

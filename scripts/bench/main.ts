@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { isInstalled } from './load/run-program.ts';
 import { cellsOf, plainTable } from './report/table.ts';
+import { writeReport } from './report/write-report.ts';
 import type { ScenarioResult } from './results.ts';
 import { runBench } from './run-bench.ts';
 import type { StageSettings } from './scenario.ts';
@@ -23,6 +24,7 @@ interface Flags {
   readonly json?: string;
   readonly cpuProfile?: string;
   readonly list?: boolean;
+  readonly report?: string;
 }
 
 function commandLine(): Command {
@@ -41,6 +43,7 @@ function commandLine(): Command {
       '--cpu-profile <DIRECTORY>',
       'let every member leave a CPU profile of its whole life here; costs some speed',
     )
+    .option('--report <FILE>', 'measure nothing: make docs/performance.md and its plots from results of --json')
     .option('--list', 'name the scenarios and end')
     .exitOverride()
     .addHelpText(
@@ -56,7 +59,7 @@ Examples:
   $ npm run bench -- --quick
   $ npm run bench -- --only heartbeat-rest,heartbeat-grpc --rounds 3 --seconds 5
   $ npm run bench -- --only register-grpc --no-etcd --cpu-profile profiles
-  $ npm run bench -- --json results.json
+  $ npm run bench -- --json results.json && npm run bench -- --report results.json
 
 Exit codes: ${exitCodes.done} done, ${exitCodes.failed} a scenario failed, ${exitCodes.badInput} bad input, ${exitCodes.interrupted} interrupted. Goals that are not met are no failure.`,
     );
@@ -84,6 +87,16 @@ function show({ title, seconds, measured, error }: ScenarioResult): void {
   say('');
 }
 
+function report(resultsFile: string): number {
+  try {
+    for (const file of writeReport(resultsFile)) say(file);
+    return exitCodes.done;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    return exitCodes.badInput;
+  }
+}
+
 async function main(parameters: readonly string[]): Promise<number> {
   const program = commandLine();
   try {
@@ -96,6 +109,7 @@ async function main(parameters: readonly string[]): Promise<number> {
     for (const { name, title } of allScenarios) say(`${name.padEnd(18)} ${title}`);
     return exitCodes.done;
   }
+  if (flags.report !== undefined) return report(flags.report);
   const base = flags.quick ? quickSettings : fullSettings;
   const settings = {
     ...base,

@@ -61,6 +61,6 @@ async function runScenario(
   } catch (error) {
     return { name, title, seconds: secondsSince(), error: (error as Error).message };
   } finally {
-    await stage.end();
+    await stage.endAll();
   }
 }

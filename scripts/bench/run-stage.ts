@@ -71,7 +71,17 @@ export class RunStage implements Stage {
     return this.#options.generators.runPaced(plan, measuring);
   }
 
-  async end(): Promise<void> {
-    await Promise.all(this.#systems.map((system) => system.stop()));
+  async end(...systems: readonly (System | null)[]): Promise<void> {
+    await Promise.all(
+      systems.map(async (system) => {
+        if (system === null || !this.#systems.includes(system)) return;
+        this.#systems.splice(this.#systems.indexOf(system), 1);
+        await system.stop();
+      }),
+    );
+  }
+
+  endAll(): Promise<void> {
+    return this.end(...this.#systems);
   }
 }

@@ -24,6 +24,8 @@ export interface Stage {
   startManifest(options?: ManifestOptions): Promise<ManifestSystem>;
   /** `null`: it is not to be compared with, or not installed. */
   startEtcd(options?: { readonly members?: number }): Promise<EtcdSystem | null>;
+  /** Ends systems before the scenario does, to make room for others. */
+  end(...systems: readonly (System | null)[]): Promise<void>;
   /** Stops the other systems of the scenario where they are, and lets this one go on. */
   onlyRuns(system: System): Promise<void>;
   /** Asks with the generator that fits: wrk, h2load or the own one. @throws Error when any answer is wrong */

@@ -1,6 +1,7 @@
 import type { Scenario } from '../scenario.ts';
 import { floorsScenario } from './floors.ts';
 import { getScenario, getStaleScenario } from './get.ts';
+import { growthScenario } from './growth.ts';
 import { heartbeatGrpcScenario, heartbeatRestScenario } from './heartbeat.ts';
 import { heartbeatStreamsScenario } from './heartbeat-streams.ts';
 import { leaderKilledScenario } from './leader-killed.ts';
@@ -24,6 +25,7 @@ export const allScenarios: readonly Scenario[] = [
   leaderKilledScenario,
   restartScenario,
   snapshotScenario,
+  growthScenario,
   floorsScenario,
 ];
 
