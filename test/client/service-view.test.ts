@@ -175,6 +175,9 @@ describe('a view whose registry is lost', () => {
     registry.say(compacted(9), ...current(record('web', 'nine', 9)));
     registry.breakWith(noLeader);
     await registry.isWatched(2);
+    // The rest of a state is nowhere to be had: it is asked for anew, as a whole.
+    expect(registry.watches[1]).toMatchObject({ initial: true });
+    expect(registry.watches[1]?.from).toBeUndefined();
     expect(ids(view)).toEqual(['one', 'two']);
     // What came of the new state before is out of date: `nine` is gone meanwhile.
     registry.say(...current(record('web', 'ten', 10)), synced(11));
