@@ -97,8 +97,9 @@ class Run {
       return this.#world.events >= mostEvents && this.#faults.total >= leastTraffic.faults;
     });
     this.#faults.end();
-    await this.#healMajority();
-    await this.#healAll();
+    const majority = this.#random.shuffled(this.#cluster.machines).slice(0, this.#cluster.quorum);
+    await this.#healMajority(majority);
+    await this.#healAll(majority);
     this.#checkTraffic();
     return {
       seed: this.#seed,
@@ -115,11 +116,9 @@ class Run {
   }
 
   /** A majority that can talk must serve again within a bound, whatever the others do. */
-  async #healMajority(): Promise<void> {
+  async #healMajority(majority: readonly Machine[]): Promise<void> {
     if (this.#world.violation) return;
-    const machines = this.#random.shuffled(this.#cluster.machines);
-    const majority = machines.slice(0, this.#cluster.quorum);
-    const outsiders = machines.slice(this.#cluster.quorum);
+    const outsiders = this.#cluster.machines.filter((machine) => !majority.includes(machine));
     this.#world.trace(`a majority heals: ${majority.map(({ id }) => id).join(' ')}`);
     this.#network.isCalm = true;
     this.#cluster.isCalm = true;
@@ -131,30 +130,45 @@ class Run {
 
   /** Nothing more happens to the majority, so its leader stays, whatever the others try (trap 7). */
   async #expectStableLeader(majority: readonly Machine[]): Promise<void> {
+    const check = this.#watchLeaderOf(majority);
+    if (!check) return;
+    await this.#pass((3 * this.#scenario.settings.electionTimeoutMs) / this.#scenario.minRate);
+    check();
+  }
+
+  /**
+   * Where these members have a leader among them that none of the others outbids, nobody has a reason to unseat it, not even
+   * who comes back. The returned function looks whether anybody did; `null` when there is nothing to look for.
+   */
+  #watchLeaderOf(majority: readonly Machine[]): (() => void) | null {
     const { settings, minRate, maxRate } = this.#scenario;
     const { electionTimeoutMs, raftHeartbeatMs, tickMs } = settings;
     // Where clocks differ too much for these timings, followers may lose patience.
-    if ((raftHeartbeatMs + tickMs) / minRate + 5 > electionTimeoutMs / maxRate) return;
-    const terms = () => majority.map(({ member }) => member?.status().term ?? 0);
+    if ((raftHeartbeatMs + tickMs) / minRate + 5 > electionTimeoutMs / maxRate) return null;
     const leader = majority.find((machine) => this.#cluster.takesItselfForLeader(machine));
+    const term = leader?.member?.status().term ?? 0;
     const isSettled = majority.every(({ member, stopping }) => {
       return member && !stopping && member.status().leaderId === leader?.id;
     });
-    if (this.#world.violation || !leader || !isSettled) return;
-    const before = terms();
-    await this.#pass((3 * electionTimeoutMs) / minRate);
-    if (this.#world.violation || before.join() === terms().join()) return;
-    this.#world.violate(
-      'stable-leader',
-      `${leader.id} led a majority that nothing happened to, and its terms go from ${before.join()} to ${terms().join()}: ${this.#describeMembers()}`,
-    );
+    const isOutbid = this.#cluster.machines.some(({ id }) => this.#cluster.consensus.greatestTermOf(id) > term);
+    if (this.#world.violation || !leader || !isSettled || isOutbid) return null;
+    return () => {
+      const terms = majority.map(({ member }) => member?.status().term ?? 0);
+      if (this.#world.violation || terms.every((each) => each === term)) return;
+      this.#world.violate(
+        'stable-leader',
+        `${leader.id} led term ${term}, nothing happened to its majority, and their terms are ${terms.join(' ')}: ${this.#describeMembers()}`,
+      );
+    };
   }
 
-  async #healAll(): Promise<void> {
+  async #healAll(majority: readonly Machine[]): Promise<void> {
     if (this.#world.violation) return;
     this.#world.trace('everything heals');
+    const checkLeader = this.#watchLeaderOf(majority);
     this.#faults.heal(this.#cluster.machines);
     await this.#expectProgress('progress', this.#cluster.machines);
+    checkLeader?.();
     this.#clients.end();
     await this.#expectEmpty();
     await this.#expectEqual();
