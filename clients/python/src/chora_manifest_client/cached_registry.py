@@ -335,7 +335,6 @@ class CachedRegistry:
         self._answers.accept(question, answer)
         return answer
 
-
     def _watch(self, lookup: "_Lookup") -> None:
         """Keeps the answer level from now on, where that is possible."""
         if not self._watches or not lookup.filters.are_judged_here:
