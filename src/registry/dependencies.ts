@@ -129,47 +129,58 @@ function* shaping(services: readonly ServiceNode[], pace: Pace): Sliced<GraphSha
 
 type Arrows = ReadonlyMap<string, readonly string[]>;
 
+function arrowsFrom(name: string, next: Arrows): readonly string[] {
+  return next.get(name) ?? [];
+}
+
 /**
  * Strongly connected components, each after those that it points to (Tarjan, "Depth-First Search and Linear Graph
  * Algorithms", 1972). Without recursion: a chain of dependencies may be longer than a stack is deep.
  */
 function* findingComponents(next: Arrows, pace: Pace): Sliced<readonly (readonly string[])[]> {
-  const order = new Map<string, number>();
-  const low = new Map<string, number>();
-  const open: string[] = [];
-  const isOpen = new Set<string>();
+  const visits = new Map<string, Visit>();
+  const open: Visit[] = [];
   const components: string[][] = [];
   for (const root of next.keys()) {
-    if (order.has(root)) continue;
-    const path: { readonly name: string; at: number }[] = [];
+    if (visits.has(root)) continue;
+    const path: Visit[] = [];
     const enter = (name: string) => {
-      order.set(name, order.size);
-      low.set(name, order.size - 1);
-      open.push(name);
-      isOpen.add(name);
-      path.push({ name, at: 0 });
+      const visit = { name, order: visits.size, low: visits.size, isOpen: true, arrowsFollowed: 0 };
+      visits.set(name, visit);
+      open.push(visit);
+      path.push(visit);
     };
-    const lower = (name: string, value: number) => low.set(name, Math.min(low.get(name) ?? value, value));
     enter(root);
-    for (let step = path.at(-1); step; step = path.at(-1)) {
+    for (let visit = path.at(-1); visit; visit = path.at(-1)) {
       if (pace.isOver()) yield;
-      const { name } = step;
-      const to = next.get(name)?.[step.at++];
+      const to = next.get(visit.name)?.[visit.arrowsFollowed++];
       if (to !== undefined) {
-        if (!order.has(to)) enter(to);
-        else if (isOpen.has(to)) lower(name, order.get(to) ?? 0);
+        const seen = visits.get(to);
+        if (!seen) enter(to);
+        else if (seen.isOpen) visit.low = Math.min(visit.low, seen.order);
         continue;
       }
       path.pop();
       const above = path.at(-1);
-      if (above) lower(above.name, low.get(name) ?? 0);
-      if (low.get(name) !== order.get(name)) continue;
-      const component = open.splice(open.lastIndexOf(name));
-      for (const member of component) isOpen.delete(member);
-      components.push(component.sort());
+      if (above) above.low = Math.min(above.low, visit.low);
+      if (visit.low !== visit.order) continue;
+      const component = open.splice(open.lastIndexOf(visit));
+      for (const member of component) member.isOpen = false;
+      components.push(component.map(({ name }) => name).sort());
     }
   }
   return components;
+}
+
+interface Visit {
+  readonly name: string;
+  /** Of the first visit, among all. */
+  readonly order: number;
+  /** The least order that a way from here leads back to. */
+  low: number;
+  /** Its component is not complete yet. */
+  isOpen: boolean;
+  arrowsFollowed: number;
 }
 
 function* findingCycles(
@@ -198,7 +209,7 @@ function* findingShortestCycle(
   const cameFrom = new Map<string, string>();
   const queue = [start];
   for (const name of queue) {
-    const arrows = next.get(name) ?? [];
+    const arrows = arrowsFrom(name, next);
     if (pace.isOver(1 + arrows.length)) yield;
     for (const to of arrows) {
       if (to === start) return fromLeast(wayTo(name, cameFrom));
@@ -218,8 +229,12 @@ function wayTo(end: string, cameFrom: ReadonlyMap<string, string>): string[] {
 
 /** The same cycle is told the same way, wherever the search for it began. */
 function fromLeast(cycle: readonly string[]): readonly string[] {
-  const least = cycle.indexOf([...cycle].sort()[0] ?? '');
-  return [...cycle.slice(least), ...cycle.slice(0, least)];
+  let begin = 0;
+  cycle.forEach((name, position) => {
+    const least = cycle[begin];
+    if (least !== undefined && name < least) begin = position;
+  });
+  return [...cycle.slice(begin), ...cycle.slice(0, begin)];
 }
 
 function* findingLevels(
@@ -234,7 +249,7 @@ function* findingLevels(
     const inside = new Set(component);
     let level = 0;
     for (const name of component) {
-      const arrows = next.get(name) ?? [];
+      const arrows = arrowsFrom(name, next);
       if (pace.isOver(1 + arrows.length)) yield;
       for (const to of arrows) if (!inside.has(to)) level = Math.max(level, (levelOf.get(to) ?? 0) + 1);
     }

@@ -126,7 +126,7 @@ export class ListedService {
       this.#dependencyNames ??= [...this.#dependencies.keys()].sort();
       this.#node = {
         name: this.name,
-        status: up > 0 ? 'up' : unknown > 0 ? 'unknown' : 'unhealthy',
+        status: healthOf(this.#counts),
         instances: up + unknown + unhealthy,
         instances_up: up,
         dependencies: this.#dependencyNames,
@@ -134,4 +134,9 @@ export class ListedService {
     }
     return this.#node;
   }
+}
+
+function healthOf({ up, unknown }: Readonly<Record<Status, number>>): Status {
+  if (up > 0) return 'up';
+  return unknown > 0 ? 'unknown' : 'unhealthy';
 }

@@ -100,8 +100,8 @@ export class RegistryState {
   }
 
   /** Instances of one service, healthy ones first, then by id. */
-  instancesOf(name: string, filter: InstanceFilter = {}): readonly Instance[] {
-    return this.#catalog.instancesOf(name, filter);
+  instancesOf(name: string): readonly Instance[] {
+    return this.#catalog.instancesOf(name);
   }
 
   /** A page of all instances that match, by name and id, and how many match in all. */

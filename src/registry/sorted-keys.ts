@@ -53,7 +53,8 @@ export function lowerBound(sorted: readonly string[], bound: string): number {
   let high = sorted.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((sorted[middle] ?? '') < bound) low = middle + 1;
+    const key = sorted[middle];
+    if (key !== undefined && key < bound) low = middle + 1;
     else high = middle;
   }
   return low;

@@ -335,6 +335,21 @@ describe('a catalog', () => {
     }
   });
 
+  test.each<[Status[], Status, number]>([
+    [['unhealthy', 'unknown', 'up'], 'up', 1],
+    [['unhealthy', 'unknown', 'unhealthy'], 'unknown', 0],
+    [['unhealthy', 'unhealthy'], 'unhealthy', 0],
+  ])('says that a service of instances that are %j is %s', (statuses, status, instances_up) => {
+    const catalog = new Catalog();
+    statuses.forEach((each, i) => {
+      catalog.add(listed('svc', `i${i}`, i + 1, { status: each }));
+    });
+    const node = { name: 'svc', status, instances: statuses.length, instances_up, dependencies: [] };
+    expect(catalog.nodes()).toEqual([node]);
+    for (const instance of [...catalog.all()]) catalog.replace(instance, { ...instance, status: 'unhealthy' });
+    expect(catalog.nodes()).toEqual([{ ...node, status: 'unhealthy', instances_up: 0 }]);
+  });
+
   test('tells of a service as before until it changes, whatever heartbeats come', () => {
     const catalog = new Catalog();
     const first = listed('svc', 'one', 1, { registration: registration('svc', 'one', { dependencies: ['db'] }) });

@@ -54,6 +54,15 @@ describe('a snapshot', () => {
     expect(restored.find('billing', 'one')).toBeUndefined();
   });
 
+  test('that ends with a full chunk has no empty one behind it', () => {
+    const machine = new MachineDriver();
+    machine.register('svc', 'great', { text: 'x'.repeat(256 * 1_024) });
+    const capture = { ...machine.state.capture(), requests: [] };
+    const chunks = [...encodeCapture(capture)];
+    expect(chunks).toHaveLength(1);
+    expect(decodeCapture(Buffer.concat(chunks)).instances).toEqual(capture.instances);
+  });
+
   test('of many instances is made in chunks of about 256 KiB, each only when it is asked for', () => {
     const machine = new MachineDriver();
     const metadata = { description: 'x'.repeat(400) };
