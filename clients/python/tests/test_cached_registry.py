@@ -4,6 +4,7 @@ import asyncio
 import os
 import threading
 import unittest
+from concurrent.futures import Future
 from typing import Any, List, Optional
 
 import support  # noqa: F401
@@ -20,8 +21,40 @@ from chora_manifest_client import (
     UnavailableError,
     ValidationError,
 )
+from chora_manifest_client.answers import LastAnswers, RegistryAnswer
 
 UNAVAILABLE = refuse(503, "service_unavailable", retryable=True)
+
+
+class Answers(unittest.TestCase):
+    def test_whether_a_new_answer_takes_the_place_of_a_known_one(self) -> None:
+        full: Any = [{"id": "s-1"}]
+        known = RegistryAnswer(full, 7, True, at=10.0)
+        cases: List[Any] = [
+            # asked at, revision, what is listed; what follows where it was asked, and where a watch told it
+            (11, 8, full, "taken", "taken"),
+            (11, 7, full, "taken", "taken"),
+            (11, 6, full, "taken", "left"),  # asked later: a registry that lost its data; told: a watch that is behind
+            (11, None, full, "taken", "left"),
+            (9, 8, full, "taken", "left"),
+            (9, 7, full, "taken", "left"),
+            (9, 6, full, "overtaken", "left"),
+            (11, 7, [], "taken", "taken"),
+            (11, 6, [], "left", "left"),
+            (9, 6, [], "overtaken", "left"),
+        ]
+        for at, revision, records, asked, told in cases:
+            with self.subTest(at=at, revision=revision, records=records):
+                answer = RegistryAnswer(records, revision, True, at)
+                answers = LastAnswers()
+                answers.accept(("q",), known)
+                self.assertEqual(answers.accept(("q",), answer), asked != "left")
+                self.assertIs(answers.get(("q",)), answer if asked == "taken" else known)
+                self.assertIs(answers.latest(("q",), answer), known if asked == "overtaken" else answer)
+                answers = LastAnswers()
+                answers.accept(("q",), known)
+                self.assertEqual(answers.follow(("q",), answer), told == "taken")
+                self.assertIs(answers.get(("q",)), answer if told == "taken" else known)
 
 
 class Cache(unittest.TestCase):
@@ -217,6 +250,37 @@ class Cache(unittest.TestCase):
                 thread.join(10)
             self.assertEqual(outcomes, [UnavailableError if fails else ["s-1"]] * 8)
             self.assertEqual(self.asked - before, 1)
+
+    def test_an_answer_that_was_overtaken_on_its_way_is_given_to_nobody(self) -> None:
+        held, go_on = threading.Event(), threading.Event()
+
+        def hold(_: Received) -> Optional[Behaviour]:
+            held.set()
+            go_on.wait(10)
+            return None
+
+        self.registry.instead = hold
+        found: List[Any] = []
+        threads = [threading.Thread(target=lambda: found.append(self.ids())) for _ in range(2)]
+        threads[0].start()
+        held.wait(10)
+        threads[1].start()
+        (asking,) = self.cache._asking.values()
+        self.registry.await_that(lambda: bool(asking.future._condition._waiters))  # type: ignore[attr-defined]
+        (question,) = self.cache._asking
+        later: Any = [{"name": "s", "id": "s-2", "status": "up"}]
+        self.assertTrue(self.cache._answers.follow(question, RegistryAnswer(later, 9, True, self.time.now + 1)))
+        go_on.set()
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(found, [["s-2"], ["s-2"]])
+        self.assertEqual(self.ids(), ["s-2"])
+        # Whoever waits for another thread may be woken late.
+        asking.future = Future()
+        asking.future.set_result(RegistryAnswer([], 8, True, self.time.now))
+        self.time.now += 40
+        self.cache._asking[question] = asking
+        self.assertEqual(self.ids(), ["s-2"])
 
     def test_the_asynchronous_forms_answer_from_the_same_memory_without_a_thread(self) -> None:
         async def main() -> None:

@@ -23,6 +23,7 @@ from chora_manifest_client import (
     cached_registry,
 )
 from chora_manifest_client.mirror import Mirror
+from chora_manifest_client.retries import Clock
 
 UNAVAILABLE = refuse(503, "service_unavailable", retryable=True)
 
@@ -321,6 +322,41 @@ class Lost(Base):
         self.await_that(lambda: mirror._state is not None and mirror._state.revision == 2)
         self.assertEqual(self.ids(), ["s-1", "s-2", "s-3"])
         self.registry.history = missed
+
+
+    def test_no_thread_sees_the_registry_go_back_while_watches_and_questions_take_turns(self) -> None:
+        self.client._clock = Clock(random=lambda: 0.0)
+        cache = CachedRegistry(self.client, cache_ttl=0.005)
+        self.addCleanup(cache.close)
+        end = threading.Event()
+        wrong: List[str] = []
+        reads = [0] * 4
+
+        def read(number: int) -> None:
+            last = 0
+            while not end.is_set():
+                revision = max(each["revision"] for each in cache.get_instances("s"))
+                if revision < last:
+                    wrong.append(f"{revision} after {last}")
+                last = revision
+                reads[number] += 1
+
+        threads = [threading.Thread(target=read, args=(number,)) for number in range(len(reads))]
+        for thread in threads:
+            thread.start()
+        for n in range(120):
+            self.registry.list_instance("s", f"s-{n % 7}", ("up", "unhealthy")[n % 2])
+            if n % 10 == 0:
+                self.registry.end_watches()
+            end.wait(0.002)
+        self.registry.await_that(lambda: {each["revision"] for each in cache.get_instances("s")} >= {self.registry.revision})
+        end.set()
+        for thread in threads:
+            thread.join(10)
+        self.assertEqual(wrong, [])
+        self.assertGreater(min(reads), 0)
+        self.assertGreater(len(self.requests()), 1)
+        self.assertGreater(len(self.requests(of_watches=True)), 1)
 
 
 class Bounds(Base):

@@ -66,9 +66,8 @@ export const pythonClientMutations: readonly Mutation[] = [
     trap: 36,
     title: 'A watch of a registry that lost its data takes the place of what was known before',
     file: 'clients/python/src/chora_manifest_client/answers.py',
-    search:
-      '            if known.revision is not None and (answer.revision is None or answer.revision < known.revision):\n                return False\n',
-    replacement: '',
+    search: '            if known is not None and (answer.at < known.at or _is_older(answer, known)):',
+    replacement: '            if known is not None and answer.at < known.at:',
     caughtBy: [
       {
         test: 'clients/python/tests/test_watched_answers.py',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Tuple, cast
 
@@ -40,27 +41,36 @@ def joined(records: Sequence[ServiceRecord], pages: Sequence[RegistryAnswer]) ->
 
 
 class LastAnswers:
-    """Holds one answer to each question. Every change is a single assignment, so that no lock is needed."""
+    """Holds one answer to each question. Thread safe, also within a signal handler."""
 
     def __init__(self) -> None:
         self._answers: Dict[Question, RegistryAnswer] = {}
+        self._lock = threading.RLock()
 
     def get(self, question: Question) -> Optional[RegistryAnswer]:
         return self._answers.get(question)
 
+    def latest(self, question: Question, answer: RegistryAnswer) -> RegistryAnswer:
+        """The answer, or what is known where that overtook it on its way: asked later, and of a later revision."""
+        known = self._answers.get(question)
+        return known if known is not None and known.at > answer.at and _is_older(answer, known) else answer
+
     def accept(self, question: Question, answer: RegistryAnswer) -> bool:
-        """Takes a new answer, unless it is an empty one in place of a full one that nothing confirms.
+        """Takes a new answer, unless it was overtaken, or is an empty one in place of a full one that nothing confirms.
 
         Confirmed is what a linearizable read says at a revision no older than that of the full answer. A registry that
         shows an older revision has lost its data, or is another one: what it does not list may well be there.
 
         Returns:
-            Whether it was taken.
+            Whether it was confirmed; then ``latest`` is to be given.
         """
-        known = self._answers.get(question)
-        if known is not None and known.records and not answer.records and not _confirms(answer, known):
-            return False
-        self._answers[question] = answer
+        with self._lock:
+            known = self._answers.get(question)
+            if self.latest(question, answer) is not answer:
+                return True
+            if known is not None and known.records and not answer.records and not _confirms(answer, known):
+                return False
+            self._answers[question] = answer
         return True
 
     def follow(self, question: Question, answer: RegistryAnswer) -> bool:
@@ -72,13 +82,11 @@ class LastAnswers:
         Returns:
             Whether it was taken.
         """
-        known = self._answers.get(question)
-        if known is not None:
-            if answer.at < known.at:
+        with self._lock:
+            known = self._answers.get(question)
+            if known is not None and (answer.at < known.at or _is_older(answer, known)):
                 return False
-            if known.revision is not None and (answer.revision is None or answer.revision < known.revision):
-                return False
-        return self.accept(question, answer)
+            return self.accept(question, answer)
 
     def forget(self, question: Question) -> None:
         """Drops an answer that is too old to be of use."""
@@ -87,12 +95,21 @@ class LastAnswers:
     def forget_all(self) -> None:
         self._answers = {}
 
+    def forget_after_fork(self) -> None:
+        """In a forked child, the lock may be held by a thread that only the parent has."""
+        self._lock = threading.RLock()
+
     def forget_older_than(self, at: float, more_than: int) -> None:
         """Where there are more answers than that, drops those that are too old to be of use."""
         if len(self._answers) > more_than:
             for question, answer in list(self._answers.items()):
                 if answer.at < at:
                     self._answers.pop(question, None)
+
+
+def _is_older(answer: RegistryAnswer, known: RegistryAnswer) -> bool:
+    """Whether it shows an older revision, or none where the other one does."""
+    return known.revision is not None and (answer.revision is None or answer.revision < known.revision)
 
 
 def _confirms(empty: RegistryAnswer, known: RegistryAnswer) -> bool:

@@ -249,6 +249,7 @@ class CachedRegistry:
         """In a forked child, which has none of the parent's threads to finish what they ask, or to take events."""
         self._asking = {}
         self._mirrors = {}
+        self._answers.forget_after_fork()
         self._turns.forget_after_fork()
 
     def _picked(self, name: str, answer: RegistryAnswer) -> ServiceRecord:
@@ -265,7 +266,7 @@ class CachedRegistry:
         own = _Asking()
         asking = self._asking.setdefault(question, own)
         if asking is not own and asking.thread != own.thread:
-            return asking.future.result()
+            return self._answers.latest(question, asking.future.result())
         # A signal handler that interrupts its own thread's question asks once more: it would wait for itself.
         try:
             answer = self._remembered(question) or self._refreshed(lookup)
@@ -321,7 +322,7 @@ class CachedRegistry:
                 self._pause_until = float("-inf")
                 self._answers.forget_older_than(self._monotonic() - self._keep_seconds, _MANY)
                 self._watch(lookup)
-                return answer
+                return self._answers.latest(question, answer)
             problem = ManifestError("unconfirmed", "The registry lists nothing any more, and shows an older state.")
         last = self._answers.get(question)
         now = self._monotonic()

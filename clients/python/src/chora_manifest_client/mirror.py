@@ -65,9 +65,11 @@ class Mirror:
     def answer(self) -> Optional[RegistryAnswer]:
         """What the registry lists, as of when a node was heard last. ``None`` before the first state was whole."""
         self.read_at = self._monotonic()
-        heard_at = self._watch.heard_at
         state = self._state
-        return None if state is None else RegistryAnswer(state.sorted(self._order), state.revision, True, heard_at)
+        if state is None:
+            return None
+        # Asked after the state: a question that was asked later than this shows nothing that is older.
+        return RegistryAnswer(state.sorted(self._order), state.revision, True, self._watch.heard_at)
 
     def close(self) -> None:
         """Ends the watch; does not wait."""
