@@ -26,7 +26,7 @@ export function describeMachine(directory: string): Machine {
     processor: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
     memoryGib: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
+    kernel: release().split('-')[0] ?? '',
     fileSystem: fileSystemOf(directory),
   };
 }
@@ -54,7 +54,8 @@ export function refuseVolatile(directory: string): void {
 
 function fileSystemOf(directory: string): string {
   try {
-    return execFileSync('stat', ['-f', '-c', '%T', directory], { encoding: 'utf8' }).trim();
+    const output = execFileSync('df', ['--output=fstype', directory], { encoding: 'utf8' });
+    return output.trim().split('\n').at(-1) ?? 'unknown';
   } catch {
     return 'unknown';
   }

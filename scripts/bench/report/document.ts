@@ -45,7 +45,10 @@ function machine({ startedAt, seconds, settings, machine: where, versions }: Res
       'run',
       `${startedAt.slice(0, 16).replace('T', ' ')} UTC, ${Math.round(seconds / 60)} minutes${quick ? ', quick mode' : ''}`,
     ],
-    ['measurements', `${rounds} rounds of ${durationMs / 1_000} s, after ${warmUpMs / 1_000} s each to warm up`],
+    [
+      'measurements',
+      `${rounds} ${rounds === 1 ? 'round' : 'rounds'} of ${durationMs / 1_000} s, after ${warmUpMs / 1_000} s each to warm up`,
+    ],
     ['processor', `${where.processor}, ${where.cores} cores`],
     ['memory', `${where.memoryGib} GiB`],
     ['system', `Linux ${where.kernel}, data on ${where.fileSystem}`],

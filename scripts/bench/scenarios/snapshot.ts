@@ -10,7 +10,7 @@ import type { ManifestSystem } from '../systems/manifest-system.ts';
 import { registerGrpc } from '../workloads.ts';
 import { longLeases } from './fleet.ts';
 
-const registrationsPerSecond = 300;
+const registrationsPerSecond = 200;
 const calmMs = 5_000;
 const stepMs = 5_000;
 const mostSteps = 36;
@@ -33,6 +33,7 @@ export const snapshotScenario: Scenario = {
         { key: 'delayP999Ms', title: 'p99.9', unit: 'ms' },
         { key: 'delayWorstMs', title: 'worst', unit: 'ms' },
         { key: 'requestP99Ms', title: 'register p99', unit: 'ms' },
+        { key: 'failures', title: 'failed' },
         { key: 'snapshotMs', title: 'a snapshot takes', unit: 'ms' },
         { key: 'heapBytes', title: 'memory', unit: 'bytes an instance' },
         { key: 'residentMib', title: 'resident', unit: 'MiB' },
@@ -71,7 +72,13 @@ async function measure(stage: Stage, instances: number): Promise<Row[]> {
       {
         ...common,
         operation: 'before',
-        values: { ...worstOf(calm), requestP99Ms: calmed.p99, heapBytes, residentMib: residentMib(full) },
+        values: {
+          ...worstOf(calm),
+          requestP99Ms: calmed.p99,
+          failures: calmed.failures,
+          heapBytes,
+          residentMib: residentMib(full),
+        },
       },
       {
         ...common,
@@ -79,6 +86,7 @@ async function measure(stage: Stage, instances: number): Promise<Row[]> {
         values: {
           ...worstOf(busy),
           requestP99Ms: request.p99,
+          failures: request.failures,
           snapshotMs: await snapshotMs(manifest),
           residentMib: residentMib(busy),
           diskBytes: median(manifest.grpcTargets.map((_, i) => sizeOf(manifest.dataDirectory(i)) / instances)),
@@ -111,18 +119,19 @@ async function load(stage: Stage, manifest: ManifestSystem, count: number, durat
     },
     () => {},
   );
-  const [flow] = result.flows;
-  if (!flow || flow.failures > 0) throw new Error(`${flow?.failures} registrations failed.`);
-  return { p99: flow.latencyMs.p99 };
+  return { p99: result.flows[0]?.latencyMs.p99 ?? Number.NaN, failures: result.flows[0]?.failures ?? Number.NaN };
 }
 
-/** The p99 of the step in which it was worst. */
+/** The p99 is that of the step in which it was worst. */
 async function loadUntilSnapshots(stage: Stage, manifest: ManifestSystem, count: number) {
   let p99 = 0;
+  let failures = 0;
   for (let step = 0; step < mostSteps; step++) {
-    p99 = Math.max(p99, (await load(stage, manifest, count, stepMs)).p99);
+    const found = await load(stage, manifest, count, stepMs);
+    p99 = Math.max(p99, found.p99);
+    failures += found.failures;
     const taken = await Promise.all(manifest.grpcTargets.map((_, i) => snapshots(manifest, i)));
-    if (taken.every((number) => number > 0)) return { p99 };
+    if (taken.every((number) => number > 0)) return { p99, failures };
   }
   throw new Error('No snapshot was taken within the time for it.');
 }
