@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { Entry, RestoredState } from '../../src/raft/types.ts';
+import type { RestoredState } from '../../src/raft/types.ts';
 import { keys } from '../../src/storage/layout.ts';
 import { maxRunBytes } from '../../src/storage/runs.ts';
 import type { Storage } from '../../src/storage/storage.ts';
 import type { Lives } from './lives.ts';
-import { append, entries, entry, hardState, snapshotAt, staged } from './samples.ts';
+import { append, entries, entry, hardState, snapshotAt, staged, withText } from './samples.ts';
 
 const run = (firstIndex: number) => keys.run(0, firstIndex);
 
@@ -47,8 +47,8 @@ export function describeRuns(lives: () => Lives): void {
       await storage.write(append(null, ...large));
       // The first one fills a run, the second has no room beside the third, which is too large for any.
       expect(store.batches).toStrictEqual([[4, 5, 6, 7, 13, 17].map(run)]);
-      const texts = (found: readonly Entry[]) => found.map(({ data }) => Buffer.from(data).toString());
-      expect(texts((await lives().reopen()).opened.restored.entries.slice(3))).toStrictEqual(texts(large));
+      const { opened } = await lives().reopen();
+      expect(withText(opened.restored.entries.slice(3))).toStrictEqual(withText(large));
       const stored = await storedRuns();
       stored.delete(run(6));
       for (const value of stored.values()) expect(value.length).toBeLessThanOrEqual(maxRunBytes);
