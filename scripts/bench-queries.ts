@@ -1,112 +1,193 @@
+import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { Worker } from 'node:worker_threads';
+import { parseArgs } from 'node:util';
 import { pino } from 'pino';
+import { createGrpcServer } from '../src/api/grpc/server.ts';
 import { createRestGateway } from '../src/api/rest/gateway.ts';
 import { cursorAfter } from '../src/registry/cursor.ts';
-import type { ClusterService, RegistryService } from '../src/registry/service.ts';
-import { fleetOf, readsOf } from './query-fleet.ts';
+import { LoopWatch } from './loop-watch.ts';
+import type { Answered, Asked, Question } from './query-asker.ts';
+import { changing, hotService, loneMember, register, serviceName } from './query-fleet.ts';
 
-/**
- * Prints what each kind of query costs over a socket with 100,000 instances listed: how long its answer takes, and for
- * how long it holds the server's event loop at most. `npm run bench:queries -- [INSTANCES] [ROUNDS]`. Not a test: it
- * depends on the machine.
- */
-const [instances = 100_000, rounds = 30] = process.argv.slice(2).map(Number);
+const usage = `Asks every kind of query of one member that lists many instances, over sockets and through every face, and prints how
+long its answer takes and for how long it holds the member's event loop at most.
 
-const warmUps = 5;
+  npm run bench:queries -- [--instances 100000] [--services 1000] [--batches 5] [--rounds 6] [--limit-ms 10]
+                           [--only TEXT] [--assert]
 
-/** How exactly the loop is looked at, in milliseconds; a loop that is free shows this much. */
-const resolutionMs = 1;
+A hold is the processor time of the longest turn of the loop in a batch of so many rounds; of the batches' holds, the
+median is printed. --assert: exit code 1 where a hold is longer than the limit. The machine decides; so it is no test.`;
 
-const queries: Readonly<Record<string, string>> = {
-  'first page': '/services',
-  'page of 1000': '/services?limit=1000',
-  'by offset, deep': `/services?offset=${Math.floor(instances * 0.9)}`,
-  'by cursor, deep': `/services?cursor=${cursorAfter({ name: 'service-00800', id: 'x' })}`,
-  'status that all have': '/services?status=up',
-  'status that none has': '/services?status=unhealthy',
-  'tag of all': '/services?tag=fleet',
-  'tag of half': '/services?tag=even',
-  'tag of few': '/services?tag=rack-7',
-  'two tags': '/services?tag=even&tag=fleet',
-  environment: '/services?environment=production',
-  'environment, deep cursor': `/services?environment=production&cursor=${cursorAfter({ name: 'service-00800', id: 'x' })}`,
-  'interface of all': '/services?interface=REST',
-  'interface of a quarter': '/services?interface=gRPC',
-  dependency: '/services?dependency=service-00007',
-  'version range': '/services?version=^2.3',
-  'version range of all': '/services?version=>=1',
-  region: '/services?region=region-3',
-  owner: '/services?owner=team-7',
-  'metadata that is not indexed': '/services?metadata.shard=17',
-  'metadata that nobody has': '/services?metadata.colour=red',
-  'instance id': '/services?instance_id=hot-1',
-  'name prefix': '/services?name=service-005',
-  'many at once': '/services?environment=production&interface=REST&status=up&version=^2&region=region-1',
-  'service of 100': '/services/service-00042/instances',
-  'service of a tenth of all': '/services/hot/instances',
-  'instance of a great service': '/services/hot?instance_id=hot-0',
-  dependencies: '/dependencies',
-  impact: '/services/service-00001/dependents?transitive=true',
-};
-
-/** Asks from a thread of its own, so that reading the answers does not hold the loop that is looked at. */
-const asker = `
-const { parentPort } = require('node:worker_threads');
-const { Agent, get } = require('node:http');
-const agent = new Agent({ keepAlive: true });
-parentPort.on('message', (url) => {
-  const startedMs = performance.now();
-  get(url, { agent }, (response) => {
-    let bytes = 0;
-    response.on('data', (chunk) => { bytes += chunk.length; });
-    response.on('end', () => parentPort.postMessage({ ms: performance.now() - startedMs, bytes, status: response.statusCode }));
-  });
+const { values } = parseArgs({
+  options: {
+    instances: { type: 'string', default: '100000' },
+    services: { type: 'string', default: '1000' },
+    batches: { type: 'string', default: '5' },
+    rounds: { type: 'string', default: '6' },
+    'limit-ms': { type: 'string', default: '10' },
+    only: { type: 'string', default: '' },
+    assert: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
 });
-`;
+if (values.help) {
+  console.log(usage);
+  process.exit(0);
+}
+const number = (name: 'instances' | 'services' | 'batches' | 'rounds' | 'limit-ms'): number => {
+  const given = Number(values[name]);
+  if (Number.isSafeInteger(given) && given > 0) return given;
+  console.error(`--${name} must be a whole number above 0. It was "${values[name]}".`);
+  return process.exit(64);
+};
+const [instances, services, batches, rounds, limitMs] = [
+  number('instances'),
+  number('services'),
+  number('batches'),
+  number('rounds'),
+  number('limit-ms'),
+];
 
-interface Answered {
-  readonly ms: number;
-  readonly bytes: number;
-  readonly status: number;
+interface Row {
+  readonly what: string;
+  readonly question: Question;
+  readonly times?: number;
+  /** Done before each round, and not looked at. */
+  readonly before?: (round: number) => Promise<unknown>;
 }
 
-const registry = readsOf(fleetOf(instances)) as RegistryService;
-const gateway = createRestGateway({
-  registry,
-  cluster: {} as ClusterService,
+const middle = cursorAfter({ name: serviceName(Math.floor(services * 0.8)), id: 'x' });
+const rest = (what: string, path: string): Row => ({ what, question: { face: 'rest', path } });
+const grpc = (what: string, method: string, request: object): Row => ({
+  what,
+  question: { face: 'grpc', method, request },
+});
+const all = { tags: [], metadata: {} };
+
+const member = await loneMember();
+const changeGraph = (shape: boolean) => (round: number) => member.registry.register(changing(round, shape));
+
+const rows: readonly Row[] = [
+  rest('first page', '/services'),
+  rest('first page, stale', '/services?consistency=stale'),
+  rest('page of 1000', '/services?limit=1000'),
+  rest('page of 1000, few fields', '/services?limit=1000&fields=version,status'),
+  rest('by offset, deep', `/services?offset=${Math.floor(instances * 0.9)}`),
+  rest('by cursor, deep', `/services?cursor=${middle}`),
+  rest('status that all have', '/services?status=up'),
+  rest('status that none has', '/services?status=unhealthy'),
+  rest('tag of all', '/services?tag=fleet'),
+  rest('tag of half', '/services?tag=even'),
+  rest('tag of half, by offset, deep', `/services?tag=even&offset=${Math.floor(instances * 0.45)}`),
+  rest('tag of few', '/services?tag=rack-7'),
+  rest('two tags', '/services?tag=even&tag=fleet'),
+  rest('two tags, stale', '/services?tag=even&tag=fleet&consistency=stale'),
+  rest('two tags, page of 1000', '/services?tag=even&tag=fleet&limit=1000'),
+  rest('environment', '/services?environment=production'),
+  rest('environment, deep cursor', `/services?environment=production&cursor=${middle}`),
+  rest('interface of all', '/services?interface=REST'),
+  rest('interface of a quarter', '/services?interface=gRPC'),
+  rest('dependency', `/services?dependency=${serviceName(7)}`),
+  rest('version range', '/services?version=^2.3'),
+  rest('version range of all', '/services?version=>=1'),
+  rest('region', '/services?region=region-3'),
+  rest('owner', '/services?owner=team-7'),
+  rest('metadata that is not indexed', '/services?metadata.shard=17'),
+  rest('metadata that nobody has', '/services?metadata.colour=red'),
+  rest('instance id', '/services?instance_id=hot-1'),
+  rest('name prefix', '/services?name=service-005'),
+  rest('name prefix and tag', '/services?name=service-00&tag=even'),
+  rest('many at once', '/services?environment=production&interface=REST&status=up&version=^2&region=region-1'),
+  { ...rest('metadata, 10 at a time', '/services?metadata.shard=17'), times: 10 },
+  rest('service of 100', `/services/${serviceName(42)}/instances`),
+  rest('service of a tenth of all', `/services/${hotService}/instances`),
+  rest('the same, few fields', `/services/${hotService}/instances?fields=status`),
+  rest('the same, by tag', `/services/${hotService}?tag=rack-3`),
+  rest('instance of a great service', `/services/${hotService}?instance_id=hot-0`),
+  rest('dependencies', '/dependencies'),
+  { ...rest('dependencies, new revision', '/dependencies'), before: changeGraph(false) },
+  { ...rest('dependencies, new shape', '/dependencies'), before: changeGraph(true) },
+  rest('impact', `/services/${serviceName(1)}/dependents?transitive=true`),
+  rest('readiness', `/services/${serviceName(services - 1)}/dependencies?transitive=true`),
+  rest('health (counts)', '/health'),
+  rest("state's hash", '/cluster?hash=true'),
+  { what: 'watch, state of all', question: { face: 'sse', path: '/watch?initial=true' } },
+  { what: 'watch, state by metadata', question: { face: 'sse', path: '/watch?initial=true&metadata.shard=17' } },
+  { what: 'watch, state of a service', question: { face: 'sse', path: `/watch?initial=true&service=${hotService}` } },
+  grpc('gRPC first page', 'ListServices', { filter: all }),
+  grpc('gRPC page of 1000', 'ListServices', { filter: all, limit: 1_000 }),
+  grpc('gRPC two tags', 'ListServices', { filter: { ...all, tags: ['even', 'fleet'] } }),
+  grpc('gRPC service of 100', 'GetService', { name: serviceName(42), filter: all }),
+  grpc('gRPC service of a tenth of all', 'GetService', { name: hotService, filter: all }),
+  grpc('gRPC dependencies', 'GetDependencies', {}),
+  { what: 'gRPC watch, state of all', question: { face: 'grpc-watch', request: { filter: all, initial: true } } },
+];
+
+function line(cells: readonly (string | number)[]): string {
+  return cells.map((cell, i) => (i === 0 ? String(cell).padEnd(32) : String(cell).padStart(10))).join('');
+}
+
+function median(numbers: readonly number[]): number {
+  return [...numbers].sort((a, b) => a - b)[numbers.length >> 1] ?? 0;
+}
+
+async function ask(asker: ChildProcess, asked: Asked): Promise<Answered> {
+  const answered = once(asker, 'message');
+  asker.send(asked);
+  return (await answered)[0] as Answered;
+}
+
+const faces = {
+  registry: member.registry,
+  cluster: member.cluster,
   authToken: null,
   passTokenOn: false,
   logger: pino({ level: 'silent' }),
-});
-const base = await gateway.listen({ host: '127.0.0.1', port: 0 });
-const worker = new Worker(asker, { eval: true });
-const loop = monitorEventLoopDelay({ resolution: resolutionMs });
-loop.enable();
+};
+const gateway = createRestGateway(faces);
+const restUrl = await gateway.listen({ host: '127.0.0.1', port: 0 });
+const server = createGrpcServer(faces);
+const grpcPort = await server.listen('127.0.0.1:0');
+const asker = fork(new URL('./query-asker.ts', import.meta.url), [restUrl, `127.0.0.1:${grpcPort}`]);
+await once(asker, 'message');
+await register(member, instances, services);
 
-async function ask(path: string): Promise<Answered> {
-  worker.postMessage(`${base}/v1${path}`);
-  const [answered] = (await once(worker, 'message')) as [Answered];
-  return answered;
-}
-
-function row(cells: readonly (string | number)[]): string {
-  return cells.map((cell, i) => (i === 0 ? String(cell).padEnd(32) : String(cell).padStart(11))).join('');
-}
-
-console.log(`${instances} instances, ${rounds} rounds, in milliseconds`);
-console.log(row(['query', 'median', 'worst', 'hold', 'bytes', 'status']));
-for (const [what, path] of Object.entries(queries)) {
-  for (let i = 0; i < warmUps; i++) await ask(path);
-  loop.reset();
+const watch = new LoopWatch();
+let held = 0;
+let failed = 0;
+console.log(`${instances} instances of ${services} services; times in milliseconds`);
+console.log(line(['query', 'median', 'worst', 'hold', 'size', 'status', 'verdict']));
+for (const { what, question, times = 1, before } of rows) {
+  if (!what.includes(values.only)) continue;
   const answers: Answered[] = [];
-  for (let i = 0; i < rounds; i++) answers.push(await ask(path));
-  const times = answers.map(({ ms }) => ms).sort((a, b) => a - b);
-  const holdMs = Math.max(0, loop.max / 1e6 - resolutionMs);
-  const figures = [times[rounds >> 1] ?? 0, times.at(-1) ?? 0, holdMs].map((ms) => ms.toFixed(1));
-  console.log(row([what, ...figures, answers[0]?.bytes ?? 0, answers[0]?.status ?? 0]));
+  const holds: number[] = [];
+  // The first batch warms up.
+  for (let batch = 0; batch <= batches; batch++) {
+    let longestMs = 0;
+    for (let round = 0; round < rounds; round++) {
+      await before?.(batch * rounds + round);
+      watch.start();
+      const answered = await ask(asker, { question, times });
+      longestMs = Math.max(longestMs, watch.stop());
+      if (batch > 0) answers.push(answered);
+    }
+    if (batch > 0) holds.push(longestMs);
+  }
+  const holdMs = median(holds);
+  const { size = 0, status = '' } = answers.at(-1) ?? {};
+  const isAnswer = status === '200' || status === 'OK';
+  if (!isAnswer) failed++;
+  if (holdMs > limitMs) held++;
+  const figures = [median(answers.map(({ ms }) => ms)), Math.max(...answers.map(({ ms }) => ms)), holdMs];
+  const verdict = !isAnswer ? 'FAILS' : holdMs > limitMs ? 'HOLDS' : 'ok';
+  console.log(line([what, ...figures.map((ms) => ms.toFixed(1)), size, status, verdict]));
 }
-loop.disable();
-await worker.terminate();
-await gateway.close();
+console.log(
+  held + failed === 0
+    ? `No query holds the loop for more than ${limitMs} ms.`
+    : `${held} kinds of query hold the loop for more than ${limitMs} ms; ${failed} were not answered.`,
+);
+asker.disconnect();
+await Promise.all([gateway.close(), server.close()]);
+await member.stop();
+process.exit(values.assert && held + failed > 0 ? 1 : 0);

@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { EventEmitter } from 'node:events';
+import { access, constants as modes, stat } from 'node:fs/promises';
 import { constants } from 'node:os';
+import { delimiter, join } from 'node:path';
 
 /** What a service may be told by signals. */
 const forwarded = ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGQUIT', 'SIGUSR1', 'SIGUSR2'] as const;
@@ -10,6 +12,51 @@ const fromTerminal: ReadonlySet<string> = new Set(['SIGINT', 'SIGHUP', 'SIGQUIT'
 
 /** As shells say it (POSIX, Shell Command Language, 2.8.2). */
 const cannotRun = { notFound: 127, notExecutable: 126, signalled: 128 };
+
+/** Where programs are looked for when no PATH says so. */
+const defaultPath = '/usr/bin:/bin';
+
+/** Why a command cannot be run, and what it ends with. */
+export interface Obstacle {
+  readonly message: string;
+  readonly exitCode: number;
+}
+
+/** Looks for a program as the operating system will. @returns `null` when nothing stands in the way of running it */
+export async function obstacleTo([program = '']: readonly string[]): Promise<Obstacle | null> {
+  // Windows also tries endings, and has no permission to run.
+  if (process.platform === 'win32') return null;
+  const directories = program.includes('/') ? [''] : (process.env.PATH ?? defaultPath).split(delimiter);
+  let error = errorOf('ENOENT');
+  for (const directory of program === '' ? [] : directories) {
+    const found = await executable(join(directory, program));
+    if (found === null) return null;
+    if (found.code !== 'ENOENT' && found.code !== 'ENOTDIR') error = found;
+  }
+  return obstacle(program, error);
+}
+
+async function executable(file: string): Promise<NodeJS.ErrnoException | null> {
+  try {
+    if ((await stat(file)).isDirectory()) return errorOf('EACCES');
+    await access(file, modes.X_OK);
+    return null;
+  } catch (error) {
+    return error as NodeJS.ErrnoException;
+  }
+}
+
+function errorOf(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(code), { code });
+}
+
+function obstacle(program: string, error: NodeJS.ErrnoException): Obstacle {
+  const isMissing = error.code === 'ENOENT';
+  return {
+    message: `cannot run ${program}: ${isMissing ? 'no such program' : `it is none that may be run (${error.code})`}`,
+    exitCode: isMissing ? cannotRun.notFound : cannotRun.notExecutable,
+  };
+}
 
 /** A command with the streams of this process, to which the signals of this process are forwarded. */
 export class ChildCommand {
@@ -43,8 +90,9 @@ export class ChildCommand {
       child.once('error', (error: NodeJS.ErrnoException) => {
         // Also said of a signal that could not be sent; then it runs.
         if (child.pid !== undefined) return;
-        tell(`cannot run ${program}: ${error.code === 'ENOENT' ? 'no such program' : error.message}`);
-        resolve(error.code === 'ENOENT' ? cannotRun.notFound : cannotRun.notExecutable);
+        const { message, exitCode } = obstacle(program, error);
+        tell(message);
+        resolve(exitCode);
       });
       child.once('exit', (code, signal) => resolve(exitCodeOf(code, signal)));
     });

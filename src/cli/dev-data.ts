@@ -1,5 +1,6 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { DirectoryError, makeDirectory } from '../storage/make-directory.ts';
 import { maxMembers, type PlannedMember, planCluster } from './dev-plan.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
 
@@ -9,14 +10,23 @@ const noteName = 'cluster.json';
  * Makes `directory` ready for these members. What earlier runs left is kept, or forgotten when `fresh`: then exactly what
  * this command made is removed, and nothing else that may be in the directory.
  *
- * @throws CommandError when the data is of a cluster with another number of members
+ * @throws CommandError when the data is of a cluster with another number of members, or the directory cannot be made
  */
 export function prepareData(directory: string, plan: readonly PlannedMember[], fresh: boolean): void {
   const note = join(directory, noteName);
   if (fresh) removeData(directory);
   else checkMemberCount(directory, note, plan.length);
-  mkdirSync(directory, { recursive: true });
+  makeDataDirectory(directory);
   writeFileSync(note, `${JSON.stringify({ members: plan.length })}\n`);
+}
+
+function makeDataDirectory(directory: string): void {
+  try {
+    makeDirectory(directory);
+  } catch (error) {
+    if (!(error instanceof DirectoryError)) throw error;
+    throw new CommandError(error.message, exitCodes.failure, 'give another directory with --data');
+  }
 }
 
 function removeData(directory: string): void {

@@ -53,7 +53,8 @@ export async function* eventsFrom(
     yield* messagesIn(response.body);
   } catch (error) {
     if (error instanceof StreamFailure) throw error;
-    throw new StreamFailure(unanswered(url, isOpen ? silenceMs : timeoutMs, error).error, false);
+    const attempt = unanswered(url, isOpen ? silenceMs : timeoutMs, error, true);
+    throw new StreamFailure(attempt.error, attempt.type === 'refused');
   }
 }
 

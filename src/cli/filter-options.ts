@@ -23,7 +23,7 @@ export interface FilterFlags extends Partial<Readonly<Record<(typeof plainCondit
 export function addFilterOptions(command: Command): Command {
   return addTraitOptions(
     command
-      .option('--status <STATUS>', 'up, unhealthy or unknown')
+      .option('--status <STATUS>', 'up, unhealthy, unknown, or down: no longer listed, which only a watch sees')
       .option('--name <PREFIX>', 'its service name begins with this')
       .option('--instance <ID>', 'has this id'),
   );

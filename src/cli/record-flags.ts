@@ -14,6 +14,8 @@ export interface RecordFlags {
   readonly dependency?: readonly string[];
   readonly description?: string;
   readonly environment?: string;
+  readonly region?: string;
+  readonly owner?: string;
   readonly metadata?: string;
   readonly heartbeatInterval?: string;
   readonly unhealthyAfter?: string;
@@ -40,6 +42,8 @@ function recordOf(name: string | undefined, flags: RecordFlags): Record<string, 
     ...(flags.metadata === undefined ? {} : parseObject(flags.metadata, '--metadata')),
     description: flags.description,
     environment: flags.environment,
+    region: flags.region,
+    owner: flags.owner,
     tags: flags.tag,
     dependencies: flags.dependency,
   });

@@ -109,7 +109,7 @@ async function askMember(url: string, { token, timeoutMs }: Connection, question
     });
     return judge(url, response.statusCode, response.headers, await response.body.text());
   } catch (error) {
-    return unanswered(url, timeoutMs, error);
+    return unanswered(url, timeoutMs, error, question.method === 'GET');
   }
 }
 
@@ -140,14 +140,27 @@ export function noRegistry(url: string, status: number): CommandError {
   );
 }
 
+function noHttp(url: string): CommandError {
+  return new CommandError(
+    `what answers at ${url} does not speak HTTP/1.1`,
+    exitCodes.failure,
+    'is it the gRPC port? Give the REST port with --url: 8500 where gRPC has 8502',
+  );
+}
+
 function hintFor(status: number): string | null {
   if (status === 401 || status === 403) return 'give the token with MANIFEST_AUTH_TOKEN or --token';
   if (status === 504) return 'it may have been carried out: look with "chora-manifest list" before you repeat it';
   return status === 503 ? 'a majority of the members must run; see "chora-manifest status"' : null;
 }
 
-/** What it means that no answer came. */
-export function unanswered(url: string, timeoutMs: number, error: unknown): Exclude<Attempt, { type: 'answer' }> {
+/** What it means that no answer came. @param isRead so that nothing can have been carried out */
+export function unanswered(
+  url: string,
+  timeoutMs: number,
+  error: unknown,
+  isRead: boolean,
+): Exclude<Attempt, { type: 'answer' }> {
   const { code, name, message } = error as { readonly code?: string; readonly name: string; readonly message: string };
   if (code !== undefined && neverSent.has(code)) {
     return {
@@ -159,9 +172,13 @@ export function unanswered(url: string, timeoutMs: number, error: unknown): Excl
       ),
     };
   }
+  if (name === 'HTTPParserError') return { type: 'refused', error: noHttp(url) };
   const what =
     name === 'TimeoutError' ? `did not answer within ${timeoutMs / 1_000} s` : `went silent (${code ?? message})`;
-  return { type: 'unknown', error: new CommandError(`${url} ${what}`, exitCodes.unavailable, hintFor(504)) };
+  return {
+    type: 'unknown',
+    error: new CommandError(`${url} ${what}`, exitCodes.unavailable, isRead ? null : hintFor(504)),
+  };
 }
 
 /** `undefined` for what is not JSON. An empty body is `null`. */

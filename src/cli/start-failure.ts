@@ -1,11 +1,7 @@
+import { DirectoryError } from '../storage/make-directory.ts';
 import { StorageDamagedError, StorageLockedError } from '../storage/storage.ts';
 import { CommandError, exitCodes } from './exit-codes.ts';
-
-/** A port that a process is about to listen on, and the option that chooses it. */
-export interface ListeningPort {
-  readonly port: number;
-  readonly option: string;
-}
+import { type ListeningPort, noSuchAddress, portsForbidden, portsInUse } from './ports.ts';
 
 /** Why a process could not begin, in one line, and what to do about it. */
 export function explainStartFailure(error: unknown, ports: readonly ListeningPort[], host: string): CommandError {
@@ -13,18 +9,10 @@ export function explainStartFailure(error: unknown, ports: readonly ListeningPor
   const code = /\b(EADDRINUSE|EACCES|EADDRNOTAVAIL)\b/.exec(`${codeOf(error)} ${message}`)?.[1];
   const listening = ports.find(({ port }) => port === portOf(error) || message.includes(`:${port}`));
   const fail = (text: string, hint: string | null) => new CommandError(text, exitCodes.failure, hint);
-  if (code === 'EADDRINUSE' && listening) {
-    return fail(
-      `port ${listening.port} is in use`,
-      `end the process that uses it, or choose another port with ${listening.option}`,
-    );
-  }
-  if (code === 'EACCES' && listening) {
-    return fail(`port ${listening.port} is not for this user`, `choose one above 1023 with ${listening.option}`);
-  }
-  if (code === 'EADDRNOTAVAIL') {
-    return fail(`this machine has no address ${host}`, 'give one of its addresses with --host, or 0.0.0.0 for all');
-  }
+  if (code === 'EADDRINUSE' && listening) return portsInUse([listening]);
+  if (code === 'EACCES' && listening) return portsForbidden([listening]);
+  if (code === 'EADDRNOTAVAIL') return noSuchAddress(host);
+  if (error instanceof DirectoryError) return fail(message, 'give another directory with --data-dir');
   if (error instanceof StorageLockedError) {
     return fail(
       message,

@@ -287,7 +287,7 @@ export const optionTable = [
     schema: schema.milliseconds,
     fallback: '10000',
     placeholder: 'MS',
-    description: 'how long a member that was told to stop may take; then it ends at once',
+    description: 'how long a member that was told to stop may take, also while it starts; then it ends at once',
   },
 ] as const satisfies readonly OptionSpec[];
 

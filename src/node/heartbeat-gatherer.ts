@@ -7,8 +7,10 @@ const maxBatchesUnderWay = 2;
 /** Leases in one log entry. */
 const maxLeasesPerBatch = 8_192;
 
-interface Waiter {
-  readonly resolve: (renewed: RenewedLease | null) => void;
+/** One call's leases, answered together. */
+interface Caller {
+  readonly leaseIds: readonly number[];
+  readonly resolve: (renewed: readonly (RenewedLease | null)[]) => void;
   readonly fail: (error: RegistryError) => void;
 }
 
@@ -18,7 +20,7 @@ interface Waiter {
 export class HeartbeatGatherer {
   readonly #submit: (command: HeartbeatsCommand) => Promise<ApplyOutcome>;
   readonly #wake: () => void;
-  #gathering = new Map<number, Waiter[]>();
+  #gathering: Caller[] = [];
   #underWay = 0;
 
   constructor(submit: (command: HeartbeatsCommand) => Promise<ApplyOutcome>, wake: () => void) {
@@ -27,44 +29,52 @@ export class HeartbeatGatherer {
   }
 
   /**
-   * Resolves when the renewal is applied here; with `null` when the lease is not listed any more.
+   * Resolves when the renewals are applied here, in the order of `leaseIds`; with `null` for a lease that is not listed
+   * any more.
    * @throws RegistryError `service_unavailable` or `outcome_unknown`
    */
-  renew(leaseId: number): Promise<RenewedLease | null> {
+  renew(leaseIds: readonly number[]): Promise<readonly (RenewedLease | null)[]> {
     return new Promise((resolve, fail) => {
-      const waiters = this.#gathering.get(leaseId);
-      if (waiters) waiters.push({ resolve, fail });
-      else this.#gathering.set(leaseId, [{ resolve, fail }]);
+      this.#gathering.push({ leaseIds, resolve, fail });
       this.#wake();
     });
   }
 
   flush(): void {
-    while (this.#gathering.size > 0 && this.#underWay < maxBatchesUnderWay) this.#sendBatch();
+    while (this.#gathering.length > 0 && this.#underWay < maxBatchesUnderWay) this.#sendBatch(this.#takeCallers());
   }
 
-  #sendBatch(): void {
-    const leaseIds = [...this.#gathering.keys()].sort((a, b) => a - b).slice(0, maxLeasesPerBatch);
-    const waiters = leaseIds.map((leaseId) => this.#gathering.get(leaseId) ?? []);
-    for (const leaseId of leaseIds) this.#gathering.delete(leaseId);
+  /** The first, and as many more as fit into one entry. */
+  #takeCallers(): Caller[] {
+    let count = 0;
+    let leases = 0;
+    for (const { leaseIds } of this.#gathering) {
+      leases += leaseIds.length;
+      if (count > 0 && leases > maxLeasesPerBatch) break;
+      count++;
+    }
+    return this.#gathering.splice(0, count);
+  }
+
+  #sendBatch(callers: readonly Caller[]): void {
+    const leaseIds = [...new Set(callers.flatMap((caller) => caller.leaseIds))].sort((a, b) => a - b);
     this.#underWay++;
     this.#submit({ type: 'heartbeats', leaseIds }).then(
       ({ result }) => {
         this.#ended();
         const leases = result.type === 'heartbeats' ? result.leases : [];
-        waiters.forEach((group, position) => {
-          for (const waiter of group) waiter.resolve(leases[position] ?? null);
-        });
+        const renewed = new Map(leaseIds.map((leaseId, position) => [leaseId, leases[position] ?? null]));
+        for (const caller of callers) caller.resolve(caller.leaseIds.map((leaseId) => renewed.get(leaseId) ?? null));
       },
       (error) => {
         this.#ended();
-        for (const group of waiters) for (const waiter of group) waiter.fail(error);
+        for (const caller of callers) caller.fail(error);
       },
     );
   }
 
   #ended(): void {
     this.#underWay--;
-    if (this.#gathering.size > 0) this.#wake();
+    if (this.#gathering.length > 0) this.#wake();
   }
 }

@@ -1,6 +1,6 @@
 import { encodeCommand } from '../registry/commands.ts';
 import { cursorAfter } from '../registry/cursor.ts';
-import { type DependencyGraph, dependencyGraph } from '../registry/dependencies.ts';
+import { type DependencyGraph, GraphMaker } from '../registry/dependencies.ts';
 import { type ErrorFacts, RegistryError } from '../registry/errors.ts';
 import type { ApplyOutcome, Command, CommandResult, Instance, RenewedLease } from '../registry/machine.ts';
 import { defaultLimit } from '../registry/queries.ts';
@@ -37,6 +37,7 @@ import { formatTimestamp, toRecord } from '../registry/views.ts';
 import type { Clock, Random } from './environment.ts';
 import { HeartbeatGatherer } from './heartbeat-gatherer.ts';
 import type { ReadGate } from './read-gate.ts';
+import { Turns } from './turns.ts';
 import type { WatchHub } from './watch-hub.ts';
 import { Watching } from './watching.ts';
 import type { WriteQueue } from './write-queue.ts';
@@ -45,7 +46,7 @@ import type { WriteQueue } from './write-queue.ts';
 const maxIdDraws = 8;
 
 /** Records made before sockets and timers get their turn. */
-const recordsPerTurn = 1_000;
+const recordsPerTurn = 500;
 
 /** A heartbeat looks its lease up again when it was replaced on the way; more often than this it has lost a race for good. */
 const maxLookups = 4;
@@ -70,13 +71,14 @@ export class LocalRegistry implements RegistryService {
   readonly #settings: LocalRegistrySettings;
   readonly #writes: WriteQueue;
   readonly #reads: ReadGate;
-  readonly #clock: Clock;
   readonly #random: Random;
   readonly #heartbeats: HeartbeatGatherer;
   readonly #watching: Watching;
   readonly #bootId: string;
+  readonly #turns: Turns;
+  readonly #graphs = new GraphMaker();
   /** The last one that was asked for. */
-  #graph: { readonly revision: number; readonly graph: DependencyGraph } | null = null;
+  #graph: { readonly revision: number; readonly graph: Promise<DependencyGraph> } | null = null;
   #requests = 0;
 
   constructor(
@@ -92,7 +94,7 @@ export class LocalRegistry implements RegistryService {
     this.#settings = settings;
     this.#writes = writes;
     this.#reads = reads;
-    this.#clock = clock;
+    this.#turns = new Turns(clock);
     this.#random = random;
     this.#bootId = random.hex(16);
     const levelAgeMs = () => (reads.levelAtMs === null ? null : host.nowMs() - reads.levelAtMs);
@@ -100,6 +102,7 @@ export class LocalRegistry implements RegistryService {
       { state: () => host.state(), ready: (options) => this.#ready(options), levelAgeMs },
       watches,
       clock,
+      this.#turns,
       random,
     );
     this.#heartbeats = new HeartbeatGatherer(
@@ -163,11 +166,29 @@ export class LocalRegistry implements RegistryService {
     };
   }
 
+  /** What this member finds by its own state is renewed together; only the others are looked into one by one. */
   async heartbeats(inputs: readonly unknown[], options: CallOptions = {}): Promise<HeartbeatsResult> {
     const targets = inputs.map(parseMember);
-    const failures = await Promise.all(targets.map((target) => this.#renewOrFail(target, options)));
-    const failed = failures.filter((failure) => failure !== null);
+    const found = targets.map((target) => this.#leaseOf(target));
+    const renewed = await this.#renewTogether(found.filter((leaseId) => leaseId !== null));
+    let next = 0;
+    const failures = targets.map((target, position) => {
+      if (found[position] === null) return this.#renewOrFail(target, options);
+      if (renewed instanceof RegistryError) return failureOf(target, renewed);
+      return renewed[next++] ? null : this.#renewOrFail(target, options);
+    });
+    const failed = (await Promise.all(failures.filter((failure) => failure !== null))).filter((each) => each !== null);
     return { renewed: targets.length - failed.length, failed };
+  }
+
+  async #renewTogether(leaseIds: readonly number[]): Promise<readonly (RenewedLease | null)[] | RegistryError> {
+    if (leaseIds.length === 0) return [];
+    try {
+      return await this.#heartbeats.renew(leaseIds);
+    } catch (error) {
+      if (!(error instanceof RegistryError)) throw error;
+      return error;
+    }
   }
 
   async #renewOrFail(target: HeartbeatTarget, options: CallOptions): Promise<HeartbeatFailure | null> {
@@ -176,7 +197,7 @@ export class LocalRegistry implements RegistryService {
       return null;
     } catch (error) {
       if (!(error instanceof RegistryError)) throw error;
-      return { name: target.name, id: target.id, error: error.code, message: error.message };
+      return failureOf(target, error);
     }
   }
 
@@ -186,20 +207,17 @@ export class LocalRegistry implements RegistryService {
     options: ReadOptions = {},
   ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
     const staleness = await this.#readyToAnswer({ ...filter, service: name }, options);
-    const instances = this.#host.state().instancesOf(name, filter);
     const answer = this.#answer(null, staleness);
+    const instances = await this.#turns.inSlices(this.#host.state().queryingOf(name, filter));
     return { ...answer, value: await this.#recordsOf(instances) };
   }
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
     const { limit = defaultLimit, offset = 0, after, ...filter } = query;
     const staleness = await this.#readyToAnswer(filter, options);
-    const state = this.#host.state();
     const answer = this.#answer(null, staleness);
-    const querying = state.querying(filter, limit, offset, after);
-    let step = querying.next();
-    for (; !step.done; step = querying.next()) await this.#breath();
-    const { instances, total, hasMore } = step.value;
+    const querying = this.#host.state().querying(filter, limit, offset, after);
+    const { instances, total, hasMore } = await this.#turns.inSlices(querying);
     const last = instances.at(-1);
     const next = hasMore && last ? cursorAfter(last.registration) : null;
     return { ...answer, value: { instances: await this.#recordsOf(instances), total, next } };
@@ -209,17 +227,10 @@ export class LocalRegistry implements RegistryService {
   async #recordsOf(instances: readonly Instance[]): Promise<readonly InstanceRecord[]> {
     const records: InstanceRecord[] = [];
     for (const instance of instances) {
-      if (records.length > 0 && records.length % recordsPerTurn === 0) await this.#breath();
+      if (records.length > 0 && records.length % recordsPerTurn === 0) await this.#turns.next();
       records.push(toRecord(instance));
     }
     return records;
-  }
-
-  /** Lets sockets and timers have their turn. */
-  #breath(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.after(0, resolve);
-    });
   }
 
   #submit(command: Command, kind: 'heartbeats' | 'other', timeoutMs: number): Promise<ApplyOutcome> {
@@ -234,19 +245,25 @@ export class LocalRegistry implements RegistryService {
   async #renew(target: HeartbeatTarget, options: CallOptions): Promise<RenewedLease> {
     let level = false;
     for (let lookup = 0; lookup < maxLookups; lookup++) {
-      const instance = this.#host.state().find(target.name, target.id);
-      const matches = instance && (target.lease_id === undefined || target.lease_id === instance.leaseId);
-      if (matches) {
-        const renewed = await this.#heartbeats.renew(instance.leaseId);
+      const leaseId = this.#leaseOf(target);
+      if (leaseId !== null) {
+        const [renewed] = await this.#heartbeats.renew([leaseId]);
         if (renewed) return renewed;
         // Its entry was applied here, so this member's state already says why the lease is gone.
         continue;
       }
-      if (level) throw this.#notRenewable(target, instance);
+      if (level) break;
       await this.#level(options);
       level = true;
     }
     throw this.#notRenewable(target, this.#host.state().find(target.name, target.id));
+  }
+
+  /** The lease that a heartbeat for `target` renews, as far as this member knows; `null` when it knows of none. */
+  #leaseOf({ name, id, lease_id }: HeartbeatTarget): number | null {
+    const instance = this.#host.state().find(name, id);
+    if (!instance || (lease_id !== undefined && lease_id !== instance.leaseId)) return null;
+    return instance.leaseId;
   }
 
   #notRenewable({ name, id, lease_id }: HeartbeatTarget, instance: Instance | undefined): RegistryError {
@@ -274,12 +291,14 @@ export class LocalRegistry implements RegistryService {
 
   async dependencies(options: ReadOptions = {}): Promise<ReadAnswer<DependencyGraph>> {
     const staleness = await this.#ready(options);
-    const { revision } = this.#host.state();
-    // It takes a look at every instance, and the same revision has the same graph.
-    if (this.#graph?.revision !== revision) {
-      this.#graph = { revision, graph: dependencyGraph(this.#host.state().instances()) };
+    const state = this.#host.state();
+    const answer = this.#answer(null, staleness);
+    // The same revision has the same graph, also while it is being made.
+    if (this.#graph?.revision !== state.revision) {
+      const graph = this.#turns.inSlices(this.#graphs.making(state.services()));
+      this.#graph = { revision: state.revision, graph };
     }
-    return this.#answer(this.#graph.graph, staleness);
+    return { ...answer, value: await this.#graph.graph };
   }
 
   watch(query: WatchQuery, options: WatchOptions = {}): AsyncIterable<WatchEvent> {
@@ -288,9 +307,11 @@ export class LocalRegistry implements RegistryService {
 
   /** As `#ready`, after the hold if there is one. */
   async #readyToAnswer(filter: InstanceFilter, options: ReadOptions): Promise<number | null> {
-    const staleness = await this.#ready(options);
-    if (!options.hold) return staleness;
-    await this.#watching.hold(filter, options.hold);
+    if (options.hold) {
+      await this.#ready(options);
+      await this.#watching.hold(filter, options.hold);
+    }
+    await this.#turns.inSlices(this.#host.state().tidying());
     return this.#ready(options);
   }
 
@@ -334,6 +355,10 @@ function parseMember(input: unknown, position: number): HeartbeatTarget {
     const facts: ErrorFacts = { field: `instances[${position}]${field ? `.${field}` : ''}`, value, details };
     throw new RegistryError(error.code, error.message, facts);
   }
+}
+
+function failureOf({ name, id }: HeartbeatTarget, { code, message }: RegistryError): HeartbeatFailure {
+  return { name, id, error: code, message };
 }
 
 function refusal(result: CommandResult): RegistryError {

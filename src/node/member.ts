@@ -89,6 +89,7 @@ export class Member {
       {
         receive: (from, incarnation, message) => member.#guarded(() => member.#receive(from, incarnation, message)),
         unreachable: (peer) => member.#guarded(() => member.#unreachable(peer)),
+        disconnected: (peer) => member.#guarded(() => member.#raft.reportDisconnected(peer)),
         refused: (peer, reason) => environment.logger.warn({ peer, reason }, 'peer refused'),
       },
     );

@@ -66,7 +66,12 @@ export class SelfRegistration {
       ...this.#target,
       version,
       interfaces,
-      metadata: { description: `Registry member ${nodeId}`, tags: ['core', 'registry'] },
+      metadata: {
+        description: `Registry member ${nodeId}`,
+        tags: ['core', 'registry'],
+        // Where Prometheus finds them.
+        metrics_path: '/v1/metrics',
+      },
     });
     this.#registered = true;
   }

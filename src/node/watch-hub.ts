@@ -2,7 +2,8 @@ import { RegistryError } from '../registry/errors.ts';
 import { EventHistory } from '../registry/event-history.ts';
 import type { RegistryEvent } from '../registry/machine.ts';
 import type { InstanceFilter } from '../registry/service.ts';
-import { concerns, type Topic, topicOf, topicsOf } from '../registry/watching.ts';
+import { type Topic, topicsOf } from '../registry/watching.ts';
+import { HubSubscription, type Subscription, type SubscriptionHub } from './subscription.ts';
 
 export interface WatchLimits {
   /** Events kept for watchers that come back. */
@@ -15,17 +16,6 @@ export interface WatchLimits {
 
 export const defaultWatchLimits: WatchLimits = { historyEvents: 50_000, watchers: 10_000, queuedEvents: 1_000 };
 
-/** Events looked at in one go while a watcher catches up: long histories must not hold up the loop. */
-const sliceEvents = 1_000;
-
-/**
- * - `events`: what there is to deliver, in order; none when the watcher has seen everything
- * - `compacted`: what it missed is forgotten; it has to begin anew with the present state
- */
-export type Step =
-  | { readonly kind: 'events'; readonly events: readonly RegistryEvent[] }
-  | { readonly kind: 'compacted' };
-
 /**
  * Where applied events become watchers' events. A watcher that is behind reads from the history, in slices and at its
  * own pace; one that has seen everything waits under its topic, and an event costs those who wait under others
@@ -33,8 +23,10 @@ export type Step =
  */
 export class WatchHub {
   readonly #limits: WatchLimits;
-  readonly #waiting = new Map<Topic, Set<Subscription>>();
-  readonly #subscriptions = new Set<Subscription>();
+  readonly #waiting = new Map<Topic, Set<HubSubscription>>();
+  readonly #subscriptions = new Set<HubSubscription>();
+  /** What subscriptions may ask of this hub, and nobody else. */
+  readonly #desk: SubscriptionHub;
   #history: EventHistory;
   #closed: RegistryError | null = null;
 
@@ -42,6 +34,16 @@ export class WatchHub {
   constructor(revision: number, limits: Partial<WatchLimits> = {}) {
     this.#limits = { ...defaultWatchLimits, ...limits };
     this.#history = new EventHistory(revision, this.#limits.historyEvents);
+    const history = () => this.#history;
+    this.#desk = {
+      get history() {
+        return history();
+      },
+      queuedEvents: this.#limits.queuedEvents,
+      wait: (subscription) => this.#wait(subscription),
+      leave: (subscription) => this.#leave(subscription),
+      forget: (subscription) => this.#forget(subscription),
+    };
   }
 
   get watchers(): number {
@@ -50,10 +52,6 @@ export class WatchHub {
 
   get history(): EventHistory {
     return this.#history;
-  }
-
-  get queuedEvents(): number {
-    return this.#limits.queuedEvents;
   }
 
   applied(event: RegistryEvent): void {
@@ -83,28 +81,25 @@ export class WatchHub {
         { retryAfterSeconds: 5 },
       );
     }
-    const subscription = new Subscription(this, filter, from);
+    const subscription = new HubSubscription(this.#desk, filter, from);
     this.#subscriptions.add(subscription);
     return subscription;
   }
 
-  /** @internal */
-  wait(subscription: Subscription): void {
+  #wait(subscription: HubSubscription): void {
     const waiting = this.#waiting.get(subscription.topic);
     if (waiting) waiting.add(subscription);
     else this.#waiting.set(subscription.topic, new Set([subscription]));
   }
 
-  /** @internal */
-  leave(subscription: Subscription): void {
+  #leave(subscription: HubSubscription): void {
     const waiting = this.#waiting.get(subscription.topic);
     waiting?.delete(subscription);
     if (waiting?.size === 0) this.#waiting.delete(subscription.topic);
   }
 
-  /** @internal */
-  forget(subscription: Subscription): void {
-    this.leave(subscription);
+  #forget(subscription: HubSubscription): void {
+    this.#leave(subscription);
     this.#subscriptions.delete(subscription);
   }
 
@@ -112,116 +107,5 @@ export class WatchHub {
   close(error: RegistryError): void {
     this.#closed = error;
     for (const subscription of [...this.#subscriptions]) subscription.end(error);
-  }
-}
-
-/**
- * One watcher.
- *
- * Invariants: everything that concerns it and happened through `position` was taken; while it waits under its topic,
- * whatever concerns it after that is in its queue.
- */
-export class Subscription {
-  readonly topic: Topic;
-  readonly #hub: WatchHub;
-  readonly #filter: InstanceFilter;
-  #position: number;
-  #queue: RegistryEvent[] = [];
-  #mode: 'behind' | 'live' = 'behind';
-  #failure: RegistryError | null = null;
-  #wake: (() => void) | null = null;
-
-  constructor(hub: WatchHub, filter: InstanceFilter, from: number) {
-    this.#hub = hub;
-    this.#filter = filter;
-    this.topic = topicOf(filter);
-    this.#position = from;
-  }
-
-  /** Through this revision nothing more will be delivered; what was not taken yet lies after it. */
-  get position(): number {
-    return this.#position;
-  }
-
-  /** @internal */
-  offer(event: RegistryEvent): void {
-    if (!concerns(event, this.#filter)) return;
-    if (this.#queue.length >= this.#hub.queuedEvents) {
-      this.end(
-        new RegistryError(
-          'service_unavailable',
-          `This watcher reads too slowly: ${this.#queue.length} events waited for it. Resume from the last revision that was read.`,
-          { retryAfterSeconds: 1, details: { reason: 'too_slow' } },
-        ),
-      );
-      return;
-    }
-    this.#queue.push(event);
-    this.#notify();
-  }
-
-  /** @internal */
-  fallBehind(): void {
-    this.#mode = 'behind';
-    this.#queue = [];
-    this.#hub.leave(this);
-    this.#notify();
-  }
-
-  /**
-   * Takes what there is, and does not wait.
-   * @throws RegistryError why the watch has ended
-   */
-  take(): Step {
-    if (this.#failure) throw this.#failure;
-    const { history } = this.#hub;
-    if (this.#mode === 'live') {
-      const events = this.#queue;
-      this.#queue = [];
-      this.#position = history.lastRevision;
-      return { kind: 'events', events };
-    }
-    while (history.reachesBackTo(this.#position)) {
-      const slice = history.after(this.#position, sliceEvents);
-      if (slice.length === 0) {
-        this.#mode = 'live';
-        this.#hub.wait(this);
-        return { kind: 'events', events: [] };
-      }
-      this.#position += slice.length;
-      const events = slice.filter((event) => concerns(event, this.#filter));
-      if (events.length > 0 || slice.length === sliceEvents) return { kind: 'events', events };
-    }
-    return { kind: 'compacted' };
-  }
-
-  /** Whether `take` has more at once, although it returned no event. */
-  get isBehind(): boolean {
-    return this.#mode === 'behind';
-  }
-
-  /** Calls `wake` once when there is something to take; `null` takes it back. At most one waits. */
-  onceChanged(wake: (() => void) | null): void {
-    this.#wake = wake;
-    if (this.#queue.length > 0 || this.#failure || this.#mode === 'behind') this.#notify();
-  }
-
-  #notify(): void {
-    const wake = this.#wake;
-    this.#wake = null;
-    wake?.();
-  }
-
-  /** @internal */
-  end(error: RegistryError): void {
-    this.#failure ??= error;
-    this.#queue = [];
-    this.#hub.leave(this);
-    this.#notify();
-  }
-
-  close(): void {
-    this.#queue = [];
-    this.#hub.forget(this);
   }
 }

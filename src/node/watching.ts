@@ -6,13 +6,15 @@ import type { Hold, InstanceFilter, WatchOptions, WatchQuery } from '../registry
 import { toRecord } from '../registry/views.ts';
 import { toChangeEvent } from '../registry/watching.ts';
 import type { Clock, Random } from './environment.ts';
-import type { Subscription, WatchHub } from './watch-hub.ts';
+import type { Subscription } from './subscription.ts';
+import type { Turns } from './turns.ts';
+import type { WatchHub } from './watch-hub.ts';
 
 /** How often a quiet watch hears how far it has come. */
 const progressMs = 15_000;
 
-/** Records and events delivered before sockets and timers get their turn. */
-const eventsPerTurn = 500;
+/** Records and events delivered before sockets and timers get their turn: each is encoded and written on the way. */
+const eventsPerTurn = 100;
 
 /** A held query waits up to this share longer than it asked for, so that many of them do not come back at once. */
 const jitterShare = 1 / 16;
@@ -35,23 +37,26 @@ export class Watching {
   readonly #host: WatchingHost;
   readonly #hub: WatchHub;
   readonly #clock: Clock;
+  readonly #turns: Turns;
   readonly #random: Random;
 
-  constructor(host: WatchingHost, hub: WatchHub, clock: Clock, random: Random) {
+  constructor(host: WatchingHost, hub: WatchHub, clock: Clock, turns: Turns, random: Random) {
     this.#host = host;
     this.#hub = hub;
     this.#clock = clock;
+    this.#turns = turns;
     this.#random = random;
   }
 
   async *watch(query: WatchQuery, options: WatchOptions): AsyncGenerator<WatchEvent, void> {
     const { from, initial, ...filter } = query;
+    const withState = from === undefined && initial === true;
+    if (withState) await this.#turns.inSlices(this.#host.state().tidying());
     await this.#host.ready(options);
     // In the same breath as the state is looked at, so that nothing falls in between.
     const subscription = this.#hub.subscribe(filter, from ?? this.#host.state().revision);
     try {
-      const withState = from === undefined && initial === true;
-      if (withState) yield* this.#deliver(this.#present(filter));
+      if (withState) yield* this.#deliver(await this.#present(filter));
       yield* this.#follow(subscription, filter, options, withState);
     } finally {
       subscription.close();
@@ -73,19 +78,21 @@ export class Watching {
         const step = subscription.take();
         if (step.kind === 'compacted') {
           subscription.close();
-          const present = this.#present(filter);
+          const present = await this.#present(filter);
           subscription = this.#hub.subscribe(filter, present.revision);
           told = present.revision;
           yield { type: 'compacted', revision: told };
           yield* this.#deliver(present);
           continue;
         }
+        let delivered = 0;
         for (const event of step.events) {
           told = event.revision;
           yield toChangeEvent(event);
+          if (++delivered % eventsPerTurn === 0) await this.#turns.next();
         }
         if (subscription.isBehind) {
-          await this.#breath();
+          await this.#turns.next();
           continue;
         }
         if (step.events.length > 0) continue;
@@ -106,10 +113,12 @@ export class Watching {
     }
   }
 
-  /** The state as of now: references to records that never change. */
-  #present(filter: InstanceFilter): Present {
+  /** The state as of the call, although it takes a while: references to records that never change. */
+  async #present(filter: InstanceFilter): Promise<Present> {
     const state = this.#host.state();
-    return { revision: state.revision, instances: state.query(filter, Number.MAX_SAFE_INTEGER, 0).instances };
+    const { revision } = state;
+    const { instances } = await this.#turns.inSlices(state.querying(filter, Number.MAX_SAFE_INTEGER, 0));
+    return { revision, instances };
   }
 
   /** What changes while it is delivered follows from the history. */
@@ -117,7 +126,7 @@ export class Watching {
     let delivered = 0;
     for (const instance of instances) {
       yield { type: 'current', record: toRecord(instance) };
-      if (++delivered % eventsPerTurn === 0) await this.#breath();
+      if (++delivered % eventsPerTurn === 0) await this.#turns.next();
     }
     yield { type: 'synced', revision };
   }
@@ -144,18 +153,12 @@ export class Watching {
         const step = subscription.take();
         const leftMs = untilMs - this.#clock.monotonicMs();
         if (step.kind === 'compacted' || step.events.length > 0 || leftMs <= 0 || signal?.aborted) return;
-        if (subscription.isBehind) await this.#breath();
+        if (subscription.isBehind) await this.#turns.next();
         else await this.#wait(subscription, leftMs, signal);
       }
     } finally {
       subscription.close();
     }
-  }
-
-  #breath(): Promise<void> {
-    return new Promise((resolve) => {
-      this.#clock.after(0, resolve);
-    });
   }
 
   #wait(

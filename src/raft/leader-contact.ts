@@ -12,6 +12,8 @@ export class LeaderContact {
   #leaderInTerm: NodeId | null = null;
   /** When the leader of the present term was last heard; `null` when not at all. */
   #heardTick: number | null = null;
+  /** The connection to the leader broke, and nothing was heard of it since. */
+  #isDoubtful = false;
   /** When a leader whose term was opened was last witnessed; `null` when not since this process began. */
   #servingTick: number | null = null;
 
@@ -22,6 +24,7 @@ export class LeaderContact {
   termEntered(): void {
     this.#leaderInTerm = null;
     this.#heardTick = null;
+    this.#isDoubtful = false;
   }
 
   /** Two leaders in one term mean a vote lost or given twice: nothing that was decided can be trusted then. */
@@ -33,6 +36,15 @@ export class LeaderContact {
 
   heard(nowTick: number): void {
     this.#heardTick = nowTick;
+    this.#isDoubtful = false;
+  }
+
+  doubted(): void {
+    this.#isDoubtful = true;
+  }
+
+  get isDoubtful(): boolean {
+    return this.#isDoubtful;
   }
 
   ageTicks(nowTick: number): number | null {
@@ -40,7 +52,7 @@ export class LeaderContact {
   }
 
   isRecent(nowTick: number): boolean {
-    return this.#heardTick !== null && nowTick - this.#heardTick < this.#config.electionTicks;
+    return !this.#isDoubtful && this.#heardTick !== null && nowTick - this.#heardTick < this.#config.electionTicks;
   }
 
   servingLeaderWitnessed(nowTick: number): void {

@@ -143,6 +143,10 @@ export class Raft implements RaftCore {
     this.#roles.leader?.unreachable(peer);
   }
 
+  reportDisconnected(peer: NodeId): void {
+    this.#roles.disconnected(peer);
+  }
+
   membershipAt(index: number): Membership {
     return this.#memberships.at(index);
   }

@@ -63,7 +63,7 @@ export class Roles {
   #leaderId: NodeId | null = null;
   #nowTick = 0;
   #electionTimerTick = 0;
-  /** In `[electionTicks, 2 * electionTicks)`, drawn anew at each campaign. */
+  /** In `[electionTicks, 2 * electionTicks)`, drawn anew at each campaign; less while the leader's process may be gone. */
   #electionTimeoutTicks: number;
   #readStates: ReadState[] = [];
 
@@ -132,6 +132,25 @@ export class Roles {
   #restartElectionTimer(): void {
     this.#electionTimerTick = this.#nowTick;
     this.#electionTimeoutTicks = this.#drawElectionTimeout();
+  }
+
+  /**
+   * The connection to a peer broke. A leader whose process ended says nothing any more, so its followers do not wait for
+   * a timeout: they campaign in turns, in the order of their names, so that no two split the vote. A leader that is there
+   * after all is heard before its follower's turn comes, or by those who are asked for a pre-vote.
+   */
+  disconnected(peer: NodeId): void {
+    if (this.#state.role !== 'follower' || this.#leaderId !== peer) return;
+    const turn = memberIds(this.#membership)
+      .filter((id) => id !== peer && isVoter(this.#membership, id))
+      .indexOf(this.#id);
+    if (turn < 0) return;
+    this.#contact.doubted();
+    const waitTicks = 1 + turn * Math.ceil(this.#config.electionTicks / 4);
+    const dueTick = this.#electionTimerTick + this.#electionTimeoutTicks;
+    if (this.#nowTick + waitTicks >= dueTick) return;
+    this.#electionTimerTick = this.#nowTick;
+    this.#electionTimeoutTicks = waitTicks;
   }
 
   #witnessServingLeader(): void {
@@ -368,8 +387,9 @@ export class Roles {
     this.#contact.claimTerm(this.#term, leaderId);
     this.#state = { role: 'follower' };
     this.#setLeader(leaderId);
+    if (this.#contact.isDoubtful) this.#restartElectionTimer();
+    else this.#electionTimerTick = this.#nowTick;
     this.#contact.heard(this.#nowTick);
-    this.#electionTimerTick = this.#nowTick;
   }
 
   #appendRequested(request: AppendRequest): void {

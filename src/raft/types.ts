@@ -296,6 +296,8 @@ export interface RaftCore {
   snapshotFinished(peer: NodeId, outcome: 'completed' | 'failed', snapshotIndex: number): void;
   /** The transport lost messages to `peer`: fall back to probing. */
   reportUnreachable(peer: NodeId): void;
+  /** The connection to `peer` broke: its process may be gone. What a leader's followers do then does not wait for a timeout. */
+  reportDisconnected(peer: NodeId): void;
   status(): RaftStatus;
   /** The membership in force at `index` (committed or snapshot), for a snapshot taken there. */
   membershipAt(index: number): Membership;

@@ -1,12 +1,19 @@
+import type { ServiceNode } from './dependencies.ts';
 import { matches } from './filters.ts';
+import { type Entry, ListedService } from './listed-service.ts';
 import type { Instance } from './machine.ts';
+import { Page, type Selection } from './page.ts';
 import type { QueryableStatus, Status } from './records.ts';
 import type { InstanceFilter, InstanceKey } from './service.ts';
+import { inOneGo, type Sliced } from './slices.ts';
 import { lowerBound, SortedKeys } from './sorted-keys.ts';
 import { ValueIndexes } from './value-indexes.ts';
 
 /** Instances looked at in one go: what takes more of them is done in slices, so that nothing else waits for it. */
 const defaultSliceLooks = 2_000;
+
+/** Slices' worth of candidates that an index may name: with more, looking at everybody in order is as good. */
+const maxCandidateSlices = 2;
 
 export interface StatusCounts {
   readonly total: number;
@@ -15,43 +22,21 @@ export interface StatusCounts {
   readonly unknown: number;
 }
 
-export interface Selection {
-  readonly instances: readonly Instance[];
-  /** Matches in all, before the page was cut out. */
-  readonly total: number;
-  /** There are more behind these. */
-  readonly hasMore: boolean;
-}
-
-/** One service's instances. */
-interface Service {
-  readonly entries: Map<string, Entry>;
-  readonly ids: SortedKeys;
-  /** The entries by id, kept until one comes or goes. */
-  sorted: readonly Entry[] | null;
-}
-
-/**
- * One registration's place in the catalog. It lasts as long as its lease, so a heartbeat replaces one field and touches
- * no index.
- */
-interface Entry {
-  instance: Instance;
-  readonly service: Service;
-}
-
 /**
  * The listed instances and the indexes over them.
  *
- * A page is found in one of three ways: whole services are skipped by their numbers; few matches are taken from the
- * narrowest index and sorted; else all instances are looked at in order, in slices. Instances never change, so the
- * references that are taken at the beginning are one state, whatever happens between two slices.
+ * A page is found in one of two ways: few matches are taken from the narrowest index and sorted; else the instances are
+ * looked at in order, up to the end of the page where the number of matches is known from the indexes. Both go in
+ * slices. Instances, and the services' lists of them that were handed out, never change, so what is taken before the
+ * first pause is one state, whatever happens in the pauses.
  */
 export class Catalog {
   /** By ascending lease id: a registration gets the greatest. */
   readonly #byLease = new Map<number, Entry>();
-  readonly #services = new Map<string, Service>();
+  readonly #services = new Map<string, ListedService>();
   readonly #names = new SortedKeys();
+  /** Those whose lists may have to be put in order before they are read. */
+  readonly #untidy = new Set<ListedService>();
   readonly #byStatus: Readonly<Record<QueryableStatus, Set<Entry>>> = {
     up: new Set(),
     unhealthy: new Set(),
@@ -79,31 +64,49 @@ export class Catalog {
     for (const { instance } of this.#byLease.values()) yield instance;
   }
 
+  /** As `all`, taken at once: much faster than a generator where everything else waits for it. */
+  everybody(): readonly Instance[] {
+    return [...this.#byLease.values()].map(({ instance }) => instance);
+  }
+
   byLease(leaseId: number): Instance | undefined {
     return this.#byLease.get(leaseId)?.instance;
   }
 
   find(name: string, id: string): Instance | undefined {
-    return this.#services.get(name)?.entries.get(id)?.instance;
+    return this.#services.get(name)?.find(id)?.instance;
+  }
+
+  /** In one go. */
+  instancesOf(name: string, filter: InstanceFilter = {}): Instance[] {
+    return inOneGo(this.selectingOf(name, filter));
+  }
+
+  /** In one go. */
+  select(filter: InstanceFilter, limit: number, offset: number, after?: InstanceKey): Selection {
+    return inOneGo(this.selecting(filter, limit, offset, after));
   }
 
   has(name: string): boolean {
     return this.#services.has(name);
   }
 
+  /** What each service is as a whole, by name; the same object for as long as it says the same. */
+  nodes(): readonly ServiceNode[] {
+    return [...this.#inOrder({})].map((service) => service.node());
+  }
+
   /** Lists a new lease. Any earlier one of the same instance must have been removed. */
   add(instance: Instance): void {
-    const { name, id } = instance.registration;
+    const { name } = instance.registration;
     let service = this.#services.get(name);
     if (!service) {
-      service = { entries: new Map(), ids: new SortedKeys(), sorted: null };
+      service = new ListedService(name);
       this.#services.set(name, service);
       this.#names.add(name);
     }
-    const entry: Entry = { instance, service };
-    service.entries.set(id, entry);
-    service.ids.add(id);
-    service.sorted = null;
+    const entry = service.add(instance);
+    this.#untidy.add(service);
     this.#byLease.set(instance.leaseId, entry);
     this.#byStatus[instance.status].add(entry);
     this.#byValue.add(instance.registration, entry);
@@ -113,75 +116,116 @@ export class Catalog {
   replace(before: Instance, after: Instance): void {
     const entry = this.#byLease.get(after.leaseId);
     if (!entry) throw new Error(`Lease ${after.leaseId} is not listed.`);
-    entry.instance = after;
+    entry.service.replace(entry, after);
     if (before.status === after.status) return;
     this.#byStatus[before.status].delete(entry);
     this.#byStatus[after.status].add(entry);
   }
 
   remove({ leaseId, registration, status }: Instance): void {
-    const { name, id } = registration;
-    const service = this.#services.get(name);
-    const entry = service?.entries.get(id);
+    const entry = this.#services.get(registration.name)?.find(registration.id);
     // A removal that finds nothing would put the counts wrong for good.
-    if (!service || entry?.instance.leaseId !== leaseId) throw new Error(`Lease ${leaseId} is not listed.`);
-    service.entries.delete(id);
-    service.ids.delete(id);
-    service.sorted = null;
-    if (service.entries.size === 0) {
-      this.#services.delete(name);
-      this.#names.delete(name);
+    if (entry?.instance.leaseId !== leaseId) throw new Error(`Lease ${leaseId} is not listed.`);
+    const { service } = entry;
+    service.remove(entry);
+    this.#untidy.add(service);
+    if (service.size === 0) {
+      this.#services.delete(service.name);
+      this.#names.delete(service.name);
+      this.#untidy.delete(service);
     }
     this.#byLease.delete(leaseId);
     this.#byStatus[status].delete(entry);
     this.#byValue.remove(registration, entry);
   }
 
-  /** Instances of one service that match, healthy ones first, then by id. */
-  instancesOf(name: string, filter: InstanceFilter = {}): Instance[] {
+  /**
+   * Puts the lists that changed in order, in slices, so that a search that follows begins at once: after a start, all of
+   * them are to be sorted. What changes meanwhile is left to the search.
+   */
+  *tidying(): Sliced<void> {
+    let looks = 0;
+    for (const service of [...this.#untidy]) {
+      this.#untidy.delete(service);
+      if (service.isInOrder) continue;
+      looks += service.sorted().length;
+      if (looks < this.#sliceLooks) continue;
+      looks = 0;
+      yield;
+    }
+  }
+
+  /**
+   * Instances of one service that match, healthy ones first, then by id, in slices. What it finds is the state as of the
+   * call of the first `next`.
+   */
+  *selectingOf(name: string, filter: InstanceFilter): Sliced<Instance[]> {
     const found: Record<Status, Instance[]> = { up: [], unknown: [], unhealthy: [] };
     const service = this.#services.get(name);
-    if (!service) return [];
-    for (const { instance } of entriesOf(service, filter.instance_id)) {
+    let looks = 0;
+    for (const instance of service ? instancesOf(service, filter) : []) {
+      if (++looks % this.#sliceLooks === 0) yield;
       if (matches(instance, filter)) found[instance.status].push(instance);
     }
     return [...found.up, ...found.unknown, ...found.unhealthy];
   }
 
-  /** A page of all that match, by name and id, found in one go. */
-  select(filter: InstanceFilter, limit: number, offset: number, after?: InstanceKey): Selection {
-    const selecting = this.selecting(filter, limit, offset, after);
-    for (;;) {
-      const step = selecting.next();
-      if (step.done) return step.value;
-    }
+  /**
+   * A page of all that match, by name and id, in slices: it yields where the caller may do something else. What it finds
+   * is the state as of the call of the first `next`.
+   */
+  *selecting(filter: InstanceFilter, limit: number, offset: number, after?: InstanceKey): Sliced<Selection> {
+    const total = this.#knownTotal(filter);
+    if (total !== null && after === undefined && offset >= total) return { instances: [], total, hasMore: false };
+    const page = new Page(limit, offset, after);
+    // In order, a page of evenly spread matches takes about so many looks; among candidates, one look at each.
+    const looksInOrder = total === null ? this.size : ((offset + limit + 1) / total) * this.size;
+    const few = this.#fewCandidates(filter, looksInOrder);
+    if (few) yield* this.#searchFew(few, filter, page);
+    else if (total === null) yield* this.#searchInOrder([...this.#inOrder(filter)], filter, page, false);
+    else yield* this.#searchInOrder([...this.#inOrder(filter, after?.name)], filter, page, true);
+    return total === null ? page.selection() : { ...page.selection(), total };
   }
 
-  /**
-   * As `select`, in slices: it yields where the caller may do something else. What it finds is the state as of the call
-   * of the first `next`.
-   */
-  *selecting(
-    filter: InstanceFilter,
-    limit: number,
-    offset: number,
-    after?: InstanceKey,
-  ): Generator<undefined, Selection> {
-    const total = this.#knownTotal(filter);
-    if (total !== null) {
-      if (after === undefined && offset >= total) return { instances: [], total, hasMore: false };
-      const page = this.#walk(filter, limit, offset, after);
-      if (page) return { ...page, total };
-    }
-    const few = this.#fewCandidates(filter);
-    if (few) return pageOf(few.filter((instance) => matches(instance, filter)).sort(byNameAndId), limit, offset, after);
-    const found: Instance[] = [];
+  *#searchFew(few: readonly Instance[], filter: InstanceFilter, page: Page): Sliced<void> {
+    const byService = new Map<string, Instance[]>();
     let looks = 0;
-    for (const instance of this.#present(filter)) {
+    for (const instance of few) {
       if (++looks % this.#sliceLooks === 0) yield;
-      if (matches(instance, filter)) found.push(instance);
+      if (!matches(instance, filter)) continue;
+      const { name } = instance.registration;
+      const others = byService.get(name);
+      if (others) others.push(instance);
+      else byService.set(name, [instance]);
     }
-    return pageOf(found, limit, offset, after);
+    for (const [name, found] of [...byService].sort(byKey)) page.takeService(name, found);
+  }
+
+  /** @param untilFull whether the page is all that is asked for: nobody waits for the number of matches */
+  *#searchInOrder(
+    services: readonly ListedService[],
+    filter: InstanceFilter,
+    page: Page,
+    untilFull: boolean,
+  ): Sliced<void> {
+    const passesWhole = untilFull && takesWholeServices(filter);
+    /** Taken before the first pause: until then, nothing can change. */
+    let lists: readonly (readonly Instance[])[] | null = null;
+    let looks = 0;
+    for (const [position, service] of services.entries()) {
+      if (passesWhole && page.passes(service.name, lists?.[position]?.length ?? service.size)) continue;
+      const list = lists?.[position] ?? service.sorted();
+      // Only the first one can be the cursor's own, and before it nothing has changed.
+      const begin = untilFull && service.name === page.after?.name ? service.positionAfter(page.after.id) : 0;
+      for (const instance of begin === 0 ? list : list.slice(begin)) {
+        if (++looks % this.#sliceLooks === 0) {
+          lists ??= services.map((each) => each.sorted());
+          yield;
+        }
+        if (matches(instance, filter)) page.take(instance);
+        if (untilFull && page.isFull) return;
+      }
+    }
   }
 
   /** How many match, where the sizes of services and indexes tell without looking at any. */
@@ -189,7 +233,7 @@ export class Catalog {
     if (takesWholeServices(filter)) {
       if (filter.service === undefined && filter.name === undefined) return this.size;
       let total = 0;
-      for (const [, { entries }] of this.#inOrder(filter)) total += entries.size;
+      for (const { size } of this.#inOrder(filter)) total += size;
       return total;
     }
     const conditions = Object.values(filter).filter((condition) => condition !== undefined);
@@ -198,82 +242,32 @@ export class Catalog {
     return this.#byValue.countOf(filter);
   }
 
-  /** A page by going through services in order; `null` where too many instances would have to be looked at. */
-  #walk(
-    filter: InstanceFilter,
-    limit: number,
-    offset: number,
-    after: InstanceKey | undefined,
-  ): Omit<Selection, 'total'> | null {
-    const whole = takesWholeServices(filter);
-    const instances: Instance[] = [];
-    let looks = 0;
-    let skip = offset;
-    for (const [name, service] of this.#inOrder(filter, after?.name)) {
-      let position = name === after?.name ? positionAfter(service, after.id) : 0;
-      const sorted = entriesOf(service);
-      if (whole) {
-        const passed = Math.min(skip, sorted.length - position);
-        skip -= passed;
-        position += passed;
-      }
-      for (; position < sorted.length; position++) {
-        const instance = sorted[position]?.instance;
-        if (!instance || (!whole && !matches(instance, filter))) {
-          if (++looks > this.#sliceLooks) return null;
-          continue;
-        }
-        if (skip > 0) {
-          skip--;
-          if (++looks > this.#sliceLooks) return null;
-          continue;
-        }
-        if (instances.length === limit) return { instances, hasMore: true };
-        instances.push(instance);
-      }
-    }
-    return { instances, hasMore: false };
-  }
-
-  /** Who may match, in no order, where an index says that they are few. */
-  #fewCandidates(filter: InstanceFilter): Instance[] | null {
+  /** Who may match, in no order, where an index says that they are few, and fewer than `most`. */
+  #fewCandidates(filter: InstanceFilter, most: number): Instance[] | null {
     const { status, instance_id } = filter;
     if (instance_id !== undefined) {
-      const found: Instance[] = [];
-      for (const [, service] of this.#inOrder(filter)) {
-        for (const { instance } of entriesOf(service, instance_id)) found.push(instance);
-      }
-      return found;
+      return [...this.#inOrder(filter)].flatMap((service) => instancesOf(service, filter));
     }
     const byValue = this.#byValue.narrowest(filter);
     const byStatus = status === undefined ? null : this.#byStatus[status];
     const sets = byStatus && (!byValue || byStatus.size < byValue.size) ? [byStatus] : byValue?.sets;
-    if (!sets || sets.reduce((sum, { size }) => sum + size, 0) > this.#sliceLooks) return null;
+    const size = sets?.reduce((sum, each) => sum + each.size, 0) ?? Number.POSITIVE_INFINITY;
+    if (!sets || size > Math.min(most, maxCandidateSlices * this.#sliceLooks)) return null;
     return sets.flatMap((set) => [...set]).map(({ instance }) => instance);
   }
 
-  /** All of the services that the filter names, by name and id. */
-  #present(filter: InstanceFilter): Instance[] {
-    const instances: Instance[] = [];
-    for (const [, service] of this.#inOrder(filter)) {
-      for (const { instance } of entriesOf(service)) instances.push(instance);
-    }
-    return instances;
-  }
-
   /** Services that may have matches, by name. @param from passes those with lesser names */
-  *#inOrder({ service: whole, name: prefix = '' }: InstanceFilter, from = ''): Iterable<[string, Service]> {
+  *#inOrder({ service: whole, name: prefix = '' }: InstanceFilter, from = ''): Iterable<ListedService> {
     if (whole !== undefined) {
       const service = this.#services.get(whole);
-      if (service && whole >= from && whole.startsWith(prefix)) yield [whole, service];
+      if (service && whole >= from && whole.startsWith(prefix)) yield service;
       return;
     }
     const names = this.#names.all();
-    for (let position = lowerBound(names, from > prefix ? from : prefix); position < names.length; position++) {
-      const name = names[position] ?? '';
+    for (const name of names.slice(lowerBound(names, from > prefix ? from : prefix))) {
       if (!name.startsWith(prefix)) return;
       const service = this.#services.get(name);
-      if (service) yield [name, service];
+      if (service) yield service;
     }
   }
 }
@@ -283,45 +277,13 @@ function takesWholeServices({ name: _name, service: _service, ...others }: Insta
   return Object.values(others).every((condition) => condition === undefined);
 }
 
-/** By id; only the one with `id` where one is given. */
-function entriesOf(service: Service, id?: string): readonly Entry[] {
-  const { entries, ids } = service;
-  if (id !== undefined) {
-    const entry = entries.get(id);
-    return entry ? [entry] : [];
-  }
-  service.sorted ??= ids.all().flatMap((known) => entries.get(known) ?? []);
-  return service.sorted;
+function byKey<T>([a]: readonly [string, T], [b]: readonly [string, T]): number {
+  return a < b ? -1 : 1;
 }
 
-/** Of the first entry with a greater id. */
-function positionAfter({ ids }: Service, id: string): number {
-  const sorted = ids.all();
-  const position = lowerBound(sorted, id);
-  return sorted[position] === id ? position + 1 : position;
-}
-
-/** @param sorted all matches */
-function pageOf(sorted: readonly Instance[], limit: number, offset: number, after: InstanceKey | undefined): Selection {
-  const begin = offset + (after === undefined ? 0 : positionIn(sorted, after));
-  const instances = sorted.slice(begin, begin + limit);
-  return { instances, total: sorted.length, hasMore: begin + instances.length < sorted.length };
-}
-
-/** Of the first instance after `key`. */
-function positionIn(sorted: readonly Instance[], key: InstanceKey): number {
-  const later = sorted.findIndex(({ registration }) => compareKeys(registration, key) > 0);
-  return later < 0 ? sorted.length : later;
-}
-
-function byNameAndId(a: Instance, b: Instance): number {
-  return compareKeys(a.registration, b.registration);
-}
-
-function compareKeys(a: InstanceKey, b: InstanceKey): number {
-  return compare(a.name, b.name) || compare(a.id, b.id);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+/** By id; only the one that is asked for where one is. */
+function instancesOf(service: ListedService, { instance_id }: InstanceFilter): readonly Instance[] {
+  if (instance_id === undefined) return service.sorted();
+  const entry = service.find(instance_id);
+  return entry ? [entry.instance] : [];
 }

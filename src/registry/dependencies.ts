@@ -1,5 +1,8 @@
-import type { Instance } from './machine.ts';
 import type { Status } from './records.ts';
+import type { Sliced } from './slices.ts';
+
+/** Arrows followed in one go: what takes more of them is done in slices. */
+const defaultSliceSteps = 2_000;
 
 /** What a service is as a whole: `up` while one instance is; `missing` when somebody depends on it and nobody is it. */
 export type ServiceHealth = Status | 'missing';
@@ -23,15 +26,19 @@ export interface MissingService {
   readonly required_by: readonly string[];
 }
 
-/** Who depends on whom. All lists are sorted by name, so every member answers alike. */
-export interface DependencyGraph {
-  readonly services: readonly ServiceNode[];
+/** What follows from who depends on whom, whatever their health. */
+interface GraphShape {
   readonly edges: readonly DependencyEdge[];
   readonly missing: readonly MissingService[];
   /** For each service that depends on itself over others, a shortest such way; each way once, from its least name on. */
   readonly cycles: readonly (readonly string[])[];
   /** Services that may start together once all levels before have; those of a cycle stand in one level. */
   readonly startup_order: readonly (readonly string[])[];
+}
+
+/** Who depends on whom. All lists are sorted by name, so every member answers alike. */
+export interface DependencyGraph extends GraphShape {
+  readonly services: readonly ServiceNode[];
 }
 
 /** One service that another one has to do with, and how it is. */
@@ -44,38 +51,80 @@ export interface RelatedService {
   readonly direct: boolean;
 }
 
-export function dependencyGraph(instances: Iterable<Pick<Instance, 'registration' | 'status'>>): DependencyGraph {
-  const services = nodesOf(instances);
-  const names = new Set(services.map(({ name }) => name));
-  const edges = services.flatMap(({ name, dependencies }) => dependencies.map((to) => ({ from: name, to })));
-  const requiredBy = new Map<string, string[]>();
-  for (const { from, to } of edges) {
-    if (!names.has(to)) addTo(requiredBy, to, from);
+/** Makes graphs, and keeps the shape of the last: health changes often, and who depends on whom seldom. */
+export class GraphMaker {
+  readonly #sliceSteps: number;
+  #last: { readonly services: readonly ServiceNode[]; readonly shape: GraphShape } | null = null;
+
+  constructor(sliceSteps = defaultSliceSteps) {
+    this.#sliceSteps = sliceSteps;
   }
-  const missing = [...requiredBy].sort(byKey).map(([name, required_by]) => ({ name, required_by }));
-  const next = new Map(services.map(({ name, dependencies }) => [name, dependencies.filter((to) => names.has(to))]));
-  const components = componentsOf(next);
-  return { services, edges, missing, cycles: cyclesOf(components, next), startup_order: levelsOf(components, next) };
+
+  /** @param services by name */
+  *making(services: readonly ServiceNode[]): Sliced<DependencyGraph> {
+    if (!this.#last || !haveSameArrows(this.#last.services, services)) {
+      this.#last = { services, shape: yield* shaping(services, new Pace(this.#sliceSteps)) };
+    }
+    const { edges, missing, cycles, startup_order } = this.#last.shape;
+    return { services, edges, missing, cycles, startup_order };
+  }
 }
 
-function nodesOf(instances: Iterable<Pick<Instance, 'registration' | 'status'>>): readonly ServiceNode[] {
-  const byName = new Map<string, { counts: Record<Status, number>; dependencies: Set<string> }>();
-  for (const { registration, status } of instances) {
-    let service = byName.get(registration.name);
-    if (!service) {
-      service = { counts: { up: 0, unknown: 0, unhealthy: 0 }, dependencies: new Set() };
-      byName.set(registration.name, service);
-    }
-    service.counts[status]++;
-    for (const dependency of registration.metadata.dependencies ?? []) service.dependencies.add(dependency);
+function haveSameArrows(some: readonly ServiceNode[], others: readonly ServiceNode[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every((node, i) => {
+      const other = others[i];
+      return node.name === other?.name && areSame(node.dependencies, other.dependencies);
+    })
+  );
+}
+
+function areSame(some: readonly string[], others: readonly string[]): boolean {
+  return some === others || (some.length === others.length && some.every((name, i) => name === others[i]));
+}
+
+/** Says after how many steps it is time for a pause. */
+class Pace {
+  readonly #sliceSteps: number;
+  #steps = 0;
+
+  constructor(sliceSteps: number) {
+    this.#sliceSteps = sliceSteps;
   }
-  return [...byName].sort(byKey).map(([name, { counts, dependencies }]) => ({
-    name,
-    status: counts.up > 0 ? 'up' : counts.unknown > 0 ? 'unknown' : 'unhealthy',
-    instances: counts.up + counts.unknown + counts.unhealthy,
-    instances_up: counts.up,
-    dependencies: [...dependencies].sort(),
-  }));
+
+  isOver(steps = 1): boolean {
+    this.#steps += steps;
+    if (this.#steps < this.#sliceSteps) return false;
+    this.#steps = 0;
+    return true;
+  }
+}
+
+function* shaping(services: readonly ServiceNode[], pace: Pace): Sliced<GraphShape> {
+  const names = new Set(services.map(({ name }) => name));
+  const edges: DependencyEdge[] = [];
+  const requiredBy = new Map<string, string[]>();
+  const next = new Map<string, readonly string[]>();
+  for (const { name, dependencies } of services) {
+    if (pace.isOver(1 + dependencies.length)) yield;
+    for (const to of dependencies) {
+      edges.push({ from: name, to });
+      if (!names.has(to)) addTo(requiredBy, to, name);
+    }
+    next.set(
+      name,
+      dependencies.filter((to) => names.has(to)),
+    );
+  }
+  const missing = [...requiredBy].sort(byKey).map(([name, required_by]) => ({ name, required_by }));
+  const components = yield* findingComponents(next, pace);
+  return {
+    edges,
+    missing,
+    cycles: yield* findingCycles(components, next, pace),
+    startup_order: yield* findingLevels(components, next, pace),
+  };
 }
 
 type Arrows = ReadonlyMap<string, readonly string[]>;
@@ -84,7 +133,7 @@ type Arrows = ReadonlyMap<string, readonly string[]>;
  * Strongly connected components, each after those that it points to (Tarjan, "Depth-First Search and Linear Graph
  * Algorithms", 1972). Without recursion: a chain of dependencies may be longer than a stack is deep.
  */
-function componentsOf(next: Arrows): readonly (readonly string[])[] {
+function* findingComponents(next: Arrows, pace: Pace): Sliced<readonly (readonly string[])[]> {
   const order = new Map<string, number>();
   const low = new Map<string, number>();
   const open: string[] = [];
@@ -103,6 +152,7 @@ function componentsOf(next: Arrows): readonly (readonly string[])[] {
     const lower = (name: string, value: number) => low.set(name, Math.min(low.get(name) ?? value, value));
     enter(root);
     for (let step = path.at(-1); step; step = path.at(-1)) {
+      if (pace.isOver()) yield;
       const { name } = step;
       const to = next.get(name)?.[step.at++];
       if (to !== undefined) {
@@ -122,12 +172,16 @@ function componentsOf(next: Arrows): readonly (readonly string[])[] {
   return components;
 }
 
-function cyclesOf(components: readonly (readonly string[])[], next: Arrows): readonly (readonly string[])[] {
+function* findingCycles(
+  components: readonly (readonly string[])[],
+  next: Arrows,
+  pace: Pace,
+): Sliced<readonly (readonly string[])[]> {
   const cycles = new Map<string, readonly string[]>();
   for (const component of components) {
     const inside = new Set(component);
     for (const name of component) {
-      const cycle = shortestCycle(name, inside, next);
+      const cycle = yield* findingShortestCycle(name, inside, next, pace);
       if (cycle) cycles.set(cycle.join(' '), cycle);
     }
   }
@@ -135,11 +189,18 @@ function cyclesOf(components: readonly (readonly string[])[], next: Arrows): rea
 }
 
 /** Breadth first, within the component. `null` where no way leads back. */
-function shortestCycle(start: string, inside: ReadonlySet<string>, next: Arrows): readonly string[] | null {
+function* findingShortestCycle(
+  start: string,
+  inside: ReadonlySet<string>,
+  next: Arrows,
+  pace: Pace,
+): Sliced<readonly string[] | null> {
   const cameFrom = new Map<string, string>();
   const queue = [start];
   for (const name of queue) {
-    for (const to of next.get(name) ?? []) {
+    const arrows = next.get(name) ?? [];
+    if (pace.isOver(1 + arrows.length)) yield;
+    for (const to of arrows) {
       if (to === start) return fromLeast(wayTo(name, cameFrom));
       if (!inside.has(to) || cameFrom.has(to)) continue;
       cameFrom.set(to, name);
@@ -161,15 +222,21 @@ function fromLeast(cycle: readonly string[]): readonly string[] {
   return [...cycle.slice(least), ...cycle.slice(0, least)];
 }
 
-function levelsOf(components: readonly (readonly string[])[], next: Arrows): readonly (readonly string[])[] {
+function* findingLevels(
+  components: readonly (readonly string[])[],
+  next: Arrows,
+  pace: Pace,
+): Sliced<readonly (readonly string[])[]> {
   const levelOf = new Map<string, number>();
   const levels: string[][] = [];
   // Every component comes after those that it points to, so their levels are known.
   for (const component of components) {
     const inside = new Set(component);
     let level = 0;
-    for (const to of component.flatMap((name) => next.get(name) ?? [])) {
-      if (!inside.has(to)) level = Math.max(level, (levelOf.get(to) ?? 0) + 1);
+    for (const name of component) {
+      const arrows = next.get(name) ?? [];
+      if (pace.isOver(1 + arrows.length)) yield;
+      for (const to of arrows) if (!inside.has(to)) level = Math.max(level, (levelOf.get(to) ?? 0) + 1);
     }
     for (const name of component) levelOf.set(name, level);
     const known = levels[level];

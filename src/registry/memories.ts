@@ -22,9 +22,24 @@ export interface RememberedRequest {
   readonly result: CommandResult;
 }
 
-/** A map that forgets its oldest entries, by lease time and by count; deterministic, as it is part of the state. */
-class AgingMap<T extends { readonly atLeaseMs: number }> {
+interface Aging {
+  readonly atLeaseMs: number;
+}
+
+/** Below this it is not worth the trouble to drop what the queue holds of entries that are gone. */
+const sweepFrom = 1_024;
+
+/**
+ * A map that forgets its oldest entries, by lease time and by count; deterministic, as it is part of the state.
+ *
+ * Ages are read from a queue beside the map: a map's own iterator passes over everything that was deleted at its front,
+ * so that to look for the oldest entry at each command would cost more the more was forgotten.
+ */
+class AgingMap<T extends Aging> {
   readonly #entries = new Map<string, T>();
+  /** Oldest first from `#oldest` on, among entries that were deleted or replaced since. */
+  #queue: { readonly key: string; readonly entry: T }[] = [];
+  #oldest = 0;
   readonly #maxAgeMs: number;
   readonly #maxCount: number;
 
@@ -45,6 +60,8 @@ class AgingMap<T extends { readonly atLeaseMs: number }> {
   add(key: string, entry: T): void {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
+    this.#queue.push({ key, entry });
+    if (this.#queue.length >= sweepFrom && this.#queue.length > 2 * this.#entries.size) this.#sweep();
   }
 
   /** Oldest first. */
@@ -53,10 +70,24 @@ class AgingMap<T extends { readonly atLeaseMs: number }> {
   }
 
   forget(leaseMs: number): void {
-    for (const [key, entry] of this.#entries) {
-      if (this.#entries.size <= this.#maxCount && leaseMs - entry.atLeaseMs <= this.#maxAgeMs) return;
-      this.#entries.delete(key);
+    for (;;) {
+      const oldest = this.#queue[this.#oldest];
+      if (!oldest) return;
+      if (this.#isListed(oldest)) {
+        if (this.#entries.size <= this.#maxCount && leaseMs - oldest.entry.atLeaseMs <= this.#maxAgeMs) return;
+        this.#entries.delete(oldest.key);
+      }
+      this.#oldest++;
     }
+  }
+
+  #isListed({ key, entry }: { readonly key: string; readonly entry: T }): boolean {
+    return this.#entries.get(key) === entry;
+  }
+
+  #sweep(): void {
+    this.#queue = this.#queue.slice(this.#oldest).filter((queued) => this.#isListed(queued));
+    this.#oldest = 0;
   }
 }
 

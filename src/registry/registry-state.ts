@@ -1,5 +1,6 @@
-import { Catalog, type Selection, type StatusCounts } from './catalog.ts';
+import { Catalog, type StatusCounts } from './catalog.ts';
 import { decodeCommand } from './commands.ts';
+import type { ServiceNode } from './dependencies.ts';
 import type {
   ApplyOutcome,
   Command,
@@ -15,7 +16,9 @@ import type {
   Tombstone,
 } from './machine.ts';
 import { defaultRegistryLimits, Graveyard, type RegistryLimits, RequestMemory } from './memories.ts';
+import type { Selection } from './page.ts';
 import type { InstanceFilter, InstanceKey } from './service.ts';
+import type { Sliced } from './slices.ts';
 import { hashOf, type RegistryCapture } from './snapshot.ts';
 import { formatTimestamp } from './views.ts';
 
@@ -106,14 +109,24 @@ export class RegistryState {
     return this.#catalog.select(filter, limit, offset, after);
   }
 
-  /** As `query`, in slices: yields where the caller may do something else, and finds what is listed at its first step. */
-  querying(
-    filter: InstanceFilter,
-    limit: number,
-    offset: number,
-    after?: InstanceKey,
-  ): Generator<undefined, Selection> {
+  /** To be done before `querying`, lest its first step is a long one. Changes nothing that anybody sees. */
+  tidying(): Sliced<void> {
+    return this.#catalog.tidying();
+  }
+
+  /** As `instancesOf`, in slices: finds what is listed at its first step. */
+  queryingOf(name: string, filter: InstanceFilter): Sliced<readonly Instance[]> {
+    return this.#catalog.selectingOf(name, filter);
+  }
+
+  /** As `query`, in slices: finds what is listed at its first step. */
+  querying(filter: InstanceFilter, limit: number, offset: number, after?: InstanceKey): Sliced<Selection> {
     return this.#catalog.selecting(filter, limit, offset, after);
+  }
+
+  /** What each service is as a whole, by name. */
+  services(): readonly ServiceNode[] {
+    return this.#catalog.nodes();
   }
 
   counts(): StatusCounts {
@@ -136,7 +149,7 @@ export class RegistryState {
         wallMs: this.#wallMs,
         leaseMs: this.#leaseMs,
       },
-      instances: [...this.#catalog.all()],
+      instances: this.#catalog.everybody(),
       tombstones: this.#graveyard.all(),
       requests: this.#requests.all(),
     };
@@ -300,7 +313,7 @@ export class RegistryState {
   #openTerm({ term, coldStart }: OpenTermCommand): CommandResult {
     this.#term = Math.max(this.#term, term);
     if (!coldStart) return { type: 'done' };
-    for (const before of [...this.#catalog.all()]) {
+    for (const before of this.#catalog.everybody()) {
       const after = {
         ...before,
         status: 'unknown' as const,

@@ -51,7 +51,8 @@ export interface InstanceFilter {
   readonly service?: string | undefined;
 }
 
-export interface ListQuery extends InstanceFilter {
+/** A list is of all services; the instances of one have a read of their own. */
+export interface ListQuery extends Omit<InstanceFilter, 'service'> {
   /** 1 to 1000, 100 by default. */
   readonly limit?: number | undefined;
   readonly offset?: number | undefined;

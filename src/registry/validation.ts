@@ -39,17 +39,22 @@ const readOnlyFields = [
   'heartbeat_timeout',
 ] as const;
 
+const namePattern = /^[a-z0-9-]+$/;
+const maxNameCharacters = 64;
+const idPattern = /^[a-zA-Z0-9-]+$/;
+const maxIdCharacters = 128;
+
 export const serviceName = z
   .string({ error: 'must be a string such as "orchestrator"' })
   .min(1, 'must not be empty')
-  .max(64, 'must have at most 64 characters')
-  .regex(/^[a-z0-9-]+$/, 'may hold only lowercase letters, digits and hyphens, such as "my-service"');
+  .max(maxNameCharacters, `must have at most ${maxNameCharacters} characters`)
+  .regex(namePattern, 'may hold only lowercase letters, digits and hyphens, such as "my-service"');
 
 export const instanceId = z
   .string({ error: 'must be a string such as "orchestrator-a1b2c3d4"' })
   .min(1, 'must not be empty; leave it out and the registry makes one')
-  .max(128, 'must have at most 128 characters')
-  .regex(/^[a-zA-Z0-9-]+$/, 'may hold only letters, digits and hyphens, such as "orchestrator-a1b2c3d4"');
+  .max(maxIdCharacters, `must have at most ${maxIdCharacters} characters`)
+  .regex(idPattern, 'may hold only letters, digits and hyphens, such as "orchestrator-a1b2c3d4"');
 
 const version = z
   .string({ error: 'must be a string such as "1.0.0"' })
@@ -201,8 +206,29 @@ export function parseRegistrationBody(input: unknown): RegistrationBody {
 
 /** @throws RegistryError `validation_error` with the field */
 export function parseHeartbeatTarget(input: unknown): HeartbeatTarget {
+  if (isPlainTarget(input)) return input;
   checkShape(input);
   return parseWith(targetBody, input, 'validation_error');
+}
+
+/**
+ * Whether `targetBody` would take this as it is. Heartbeats outnumber every other request by far, and nearly all of them
+ * are sound: what is seen here at a glance needs no schema, which is there to say what is wrong.
+ */
+function isPlainTarget(input: unknown): input is HeartbeatTarget {
+  if (typeof input !== 'object' || input === null) return false;
+  const { name, id, lease_id } = input as Partial<Record<keyof HeartbeatTarget, unknown>>;
+  if (!isName(name) || !isInstanceId(id)) return false;
+  if (Object.keys(input).length !== ('lease_id' in input ? 3 : 2)) return false;
+  return lease_id === undefined || (Number.isSafeInteger(lease_id) && (lease_id as number) > 0);
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= maxNameCharacters && namePattern.test(value);
+}
+
+function isInstanceId(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= maxIdCharacters && idPattern.test(value);
 }
 
 /** @throws RegistryError `validation_error` with the field */
@@ -212,12 +238,12 @@ export function parseDeregistrationTarget(input: unknown): HeartbeatTarget {
 
 /** @throws RegistryError `validation_error` naming `field` */
 export function parseName(value: unknown, field = 'name'): string {
-  return parseWith(serviceName, value, 'validation_error', field);
+  return isName(value) ? value : parseWith(serviceName, value, 'validation_error', field);
 }
 
 /** @throws RegistryError `validation_error` naming `field` */
 export function parseInstanceId(value: unknown, field = 'id'): string {
-  return parseWith(instanceId, value, 'validation_error', field);
+  return isInstanceId(value) ? value : parseWith(instanceId, value, 'validation_error', field);
 }
 
 /** Runs a schema and turns its first complaint into the registry's error. */

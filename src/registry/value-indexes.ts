@@ -9,6 +9,9 @@ type Kind = (typeof kinds)[number];
 /** What is indexed of a condition on the metadata: the keys that have a meaning and are short. */
 const metadataKinds: ReadonlySet<string> = new Set<Kind>(['tags', 'dependencies', 'environment', 'region', 'owner']);
 
+/** With more versions than this a range is not asked about each of them in one go: whoever searches, asks in slices. */
+const maxVersionsAsked = 1_000;
+
 /** Everything that has one of some values. */
 export interface Narrowing<T> {
   /** Without a common member. */
@@ -60,7 +63,7 @@ export class ValueIndexes<T> {
     return isOne ? (this.narrowest(filter)?.size ?? null) : null;
   }
 
-  /** The fewest that all who match are among; `null` where the filter has no condition that is indexed. */
+  /** The fewest that all who match are among; `null` where the filter has no condition that an index answers. */
   narrowest({
     tags,
     dependency,
@@ -77,7 +80,7 @@ export class ValueIndexes<T> {
     take('dependencies', dependency);
     take('environment', environment);
     take('interface', type);
-    if (version !== undefined) found.push(this.#within(version));
+    if (version !== undefined && this.#sets.version.size <= maxVersionsAsked) found.push(this.#within(version));
     for (const [key, value] of Object.entries(metadata ?? {})) if (metadataKinds.has(key)) take(key as Kind, value);
     return found.reduce<Narrowing<T> | null>((best, next) => (best && best.size <= next.size ? best : next), null);
   }

@@ -1,4 +1,5 @@
 import { UnknownFormatError } from './layout.ts';
+import { DirectoryError } from './make-directory.ts';
 import { StorageDamagedError, StorageFailedError, StorageLockedError } from './storage.ts';
 
 /** What a failed write to `place` means for the member and its operator. */
@@ -6,9 +7,9 @@ export function writeFailure(error: unknown, place: string): StorageFailedError 
   return new StorageFailedError(explained(error, place, `A write to ${place} failed`), { cause: error });
 }
 
-/** Why `place` could not be opened: damaged, locked, of another version, or out of reach. */
+/** Why `place` could not be opened: damaged, locked, of another version, out of reach, or nowhere. */
 export function openFailure(error: unknown, place: string): Error {
-  if (error instanceof StorageLockedError) return error;
+  if (error instanceof StorageLockedError || error instanceof DirectoryError) return error;
   if (error instanceof StorageDamagedError) return damage(error, place);
   if (error instanceof UnknownFormatError) {
     const [writer, remedy] = error.isOlder

@@ -1,9 +1,9 @@
-import { mkdir } from 'node:fs/promises';
 import { Level } from 'level';
 import { AcknowledgedWrites } from './acknowledged-writes.ts';
 import type { KeyRange, KeyValueStore, StoreOperation } from './key-value-store.ts';
 import { sealed, unsealed } from './layout.ts';
 import { checkFiles } from './level-files.ts';
+import { makeDirectory } from './make-directory.ts';
 import { StorageDamagedError, StorageLockedError } from './storage.ts';
 
 type Database = Level<string, Uint8Array>;
@@ -33,7 +33,7 @@ export class LevelStore implements KeyValueStore {
   }
 
   async open(): Promise<void> {
-    await mkdir(this.place, { recursive: true });
+    makeDirectory(this.place);
     await this.#refuseIfLocked();
     try {
       // LevelDB drops damaged records of its log in silence and then deletes that log: it is looked through before

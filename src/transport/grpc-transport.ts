@@ -62,6 +62,7 @@ export class GrpcTransport implements Transport {
     for (const [peer, address] of peers) {
       const events = {
         unreachable: () => this.#reportUnreachable(peer),
+        broken: () => this.#handler?.disconnected(peer),
         refused: (reason: string) => handler.refused(peer, reason),
       };
       const connect = (lane: Lane) =>

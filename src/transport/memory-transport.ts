@@ -78,7 +78,14 @@ export class MemoryNetwork {
   }
 
   detach(station: Station): void {
-    if (this.#isAttached(station)) this.#stations.delete(station.address);
+    const { address } = station;
+    if (!this.#isAttached(station)) return;
+    this.#stations.delete(address);
+    for (const other of this.#stations.values()) {
+      // Where the link is cut, nobody hears of the end of a connection.
+      if (this.#cuts.has(direction(address, other.address))) continue;
+      this.#report(other, () => other.handler.disconnected(address));
+    }
   }
 
   deliver(sender: Station, to: NodeId, message: PeerMessage): void {

@@ -36,6 +36,8 @@ export interface PeerConnectionOptions {
 export interface ConnectionEvents {
   /** Messages were lost. May come within `send`. */
   unreachable(): void;
+  /** An open stream ended otherwise than by a refusal. Never comes within `send`. */
+  broken(): void;
   /** The peer does not take this member's messages. */
   refused(reason: string): void;
 }
@@ -88,8 +90,8 @@ export class PeerConnection {
     }
     if (this.#flushScheduled) return;
     this.#flushScheduled = true;
-    // Whatever else is queued until the loop's sockets have been read travels in the same batch.
-    setImmediate(() => {
+    // A member says all it has to say in one turn: what is queued until its end travels in the same batch.
+    queueMicrotask(() => {
       this.#flushScheduled = false;
       this.#flush();
     });
@@ -211,5 +213,6 @@ export class PeerConnection {
     this.#state = this.#wait(refused ? this.#refusedRetries : this.#retries);
     this.#events.unreachable();
     if (refused) this.#events.refused(error.details);
+    else this.#events.broken();
   }
 }

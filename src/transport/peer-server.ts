@@ -135,7 +135,11 @@ export class PeerServer {
     call.on('end', () => {
       if (!isOver) answer(null, new Uint8Array());
     });
-    // A broken stream is reported by its sender, who knows what was lost; unheard, this event would end the process.
+    // What was lost is reported by its sender, who knows; unheard, this event would end the process.
     call.on('error', () => {});
+    // All that came on the stream has been read by then, so that nothing old is taken for a sign of life afterwards.
+    call.on('close', () => {
+      if (sender !== null && !isOver && this.#delivering) this.#handler.disconnected(sender);
+    });
   }
 }

@@ -94,6 +94,8 @@ export interface TransportHandler {
   receive(from: NodeId, incarnation: string, message: PeerMessage): void;
   /** Messages to `peer` were lost: its queue overflowed or its connection broke. */
   unreachable(peer: NodeId): void;
+  /** A connection to or from `peer` broke or ended: its process may be gone. May come several times, and may be wrong. */
+  disconnected(peer: NodeId): void;
   /** A peer refused this member, or was refused: wrong cluster, wrong name, unknown protocol version. For the log. */
   refused(peer: string, reason: string): void;
 }

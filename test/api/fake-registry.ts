@@ -1,5 +1,5 @@
 import { cursorAfter } from '../../src/registry/cursor.ts';
-import { type DependencyGraph, dependencyGraph } from '../../src/registry/dependencies.ts';
+import type { DependencyGraph } from '../../src/registry/dependencies.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
 import { matchesAs } from '../../src/registry/filters.ts';
 import type {
@@ -36,6 +36,7 @@ import {
   parseRegistration,
 } from '../../src/registry/validation.ts';
 import { waitFor } from '../process/wait-for.ts';
+import { graphOf } from '../registry/graph-of.ts';
 
 const startMs = Date.parse('2026-01-01T00:00:00.000Z');
 
@@ -132,16 +133,19 @@ export class FakeRegistry implements RegistryService, ClusterService {
   #renew({ name, id, lease_id }: HeartbeatTarget): HeartbeatResult {
     const instance = this.#instances.get(keyOf(name, id));
     if (!instance) throw this.#absent(name, id);
-    if (lease_id !== undefined && lease_id !== instance.lease_id) {
-      throw new RegistryError('lease_mismatch', 'It has another lease now.', {
-        field: 'lease_id',
-        value: lease_id,
-        details: { current_lease_id: instance.lease_id },
-      });
-    }
+    this.#checkLease(instance, lease_id);
     const last_heartbeat = this.#now();
     this.#instances.set(keyOf(name, id), { ...instance, last_heartbeat });
     return { status: 'up', last_heartbeat, lease_renewed: true, ttl_remaining: instance.ttl.unhealthy_after };
+  }
+
+  #checkLease(instance: InstanceRecord, lease_id: number | undefined): void {
+    if (lease_id === undefined || lease_id === instance.lease_id) return;
+    throw new RegistryError('lease_mismatch', 'It has another lease now.', {
+      field: 'lease_id',
+      value: lease_id,
+      details: { current_lease_id: instance.lease_id },
+    });
   }
 
   /** Lets calls wait before they do anything, until the returned function is called. */
@@ -178,8 +182,11 @@ export class FakeRegistry implements RegistryService, ClusterService {
 
   async deregister(input: unknown, options: CallOptions = {}): Promise<DeregistrationResult> {
     await this.#enter(options);
-    const { name, id } = parseDeregistrationTarget(input);
-    if (!this.#instances.delete(keyOf(name, id))) throw new RegistryError('service_not_found', 'It is not registered.');
+    const { name, id, lease_id } = parseDeregistrationTarget(input);
+    const instance = this.#instances.get(keyOf(name, id));
+    if (!instance) throw new RegistryError('service_not_found', 'It is not registered.');
+    this.#checkLease(instance, lease_id);
+    this.#instances.delete(keyOf(name, id));
     this.#revision++;
     const deregistered_at = this.#now();
     this.#gone.set(keyOf(name, id), deregistered_at);
@@ -215,7 +222,7 @@ export class FakeRegistry implements RegistryService, ClusterService {
   async dependencies(options: ReadOptions = {}): Promise<ReadAnswer<DependencyGraph>> {
     await this.#enter(options);
     const listed = [...this.#instances.values()].map((record) => ({ registration: record, status: record.status }));
-    return this.#answer(dependencyGraph(listed), options);
+    return this.#answer(graphOf(listed), options);
   }
 
   /** Delivers `watched`, and then waits for the end. */

@@ -6,6 +6,7 @@ import {
   registrationWith,
   validRegistration,
 } from './bad-input-cases.ts';
+import { Documented } from './documented.ts';
 import type { FaceSettings, RestFace } from './faces.ts';
 import { FakeRegistry } from './fake-registry.ts';
 import { errorOf, type HttpRequest, send, sendRaw } from './http.ts';
@@ -16,7 +17,14 @@ type Start = (settings?: FaceSettings, fake?: FakeRegistry) => Promise<RestFace>
 export function restConformance(where: string, start: Start): void {
   describe(`REST ${where}`, () => {
     let face: RestFace;
-    const ask = (request: HttpRequest) => send(face.url, request);
+    let documented: Documented | undefined;
+    /** Every answer is to be as the API's description says, whatever else a test expects of it. */
+    const ask = async (request: HttpRequest) => {
+      documented ??= await Documented.at(face.url);
+      const answer = await send(face.url, request);
+      documented.check(request, answer);
+      return answer;
+    };
     const register = (change: Readonly<Record<string, unknown>> = {}) =>
       ask({ method: 'POST', path: '/v1/services', json: registrationWith(change) });
     const instance = '/v1/services/billing/billing-1';

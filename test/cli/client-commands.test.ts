@@ -68,6 +68,7 @@ describe('register', () => {
       ...['register', 'billing', '--id', 'b-1', '--version', '2.1.0', '--url', url],
       ...['--interface', 'REST=http://h:1/?a=b', '--interface', 'CLI=billing', '--tag', 'core', '--tag', 'money'],
       ...['--dependency', 'orchestrator', '--description', 'Invoices', '--environment', 'production'],
+      ...['--region', 'eu-1', '--owner', 'team-money'],
       ...[
         '--metadata',
         '{"region": "eu", "tags": ["overruled"]}',
@@ -84,7 +85,8 @@ describe('register', () => {
       version: '2.1.0',
       interfaces: { REST: 'http://h:1/?a=b', CLI: 'billing' },
       metadata: {
-        region: 'eu',
+        region: 'eu-1',
+        owner: 'team-money',
         description: 'Invoices',
         environment: 'production',
         tags: ['core', 'money'],

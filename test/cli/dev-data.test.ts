@@ -1,12 +1,9 @@
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { prepareData } from '../../src/cli/dev-data.ts';
 import { type PlannedMember, planCluster } from '../../src/cli/dev-plan.ts';
-import { checkPorts } from '../../src/cli/dev-ports.ts';
-import { CommandError } from '../../src/cli/exit-codes.ts';
 
 let directory = '';
 
@@ -62,47 +59,16 @@ describe('the data of a cluster on this machine', () => {
     expect(() => prepareData(directory, planCluster(3, 8500, directory), false)).not.toThrow();
   });
 
+  it('is refused where no directory can be made', () => {
+    writeFileSync(join(directory, 'file'), '');
+    const beneath = join(directory, 'file', 'data');
+    expect(() => prepareData(beneath, planCluster(1, 8500, beneath), false)).toThrow(
+      expect.objectContaining({ name: 'CommandError', hint: expect.stringContaining('--data') }),
+    );
+  });
+
   it('counts as of unknown size where the note of its size cannot be read', () => {
     writeFileSync(join(directory, 'cluster.json'), 'not json');
     expect(() => prepareData(directory, planCluster(3, 8500, directory), false)).not.toThrow();
-  });
-});
-
-describe('the ports of a cluster on this machine', () => {
-  const servers: Server[] = [];
-
-  afterEach(() => Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve)))));
-
-  async function take(): Promise<number> {
-    const server = createServer();
-    servers.push(server);
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const address = server.address();
-    return typeof address === 'object' && address ? address.port : 0;
-  }
-
-  const memberOn = (restPort: number, grpcPort: number, peerPort: number): PlannedMember => ({
-    ...(planCluster(1, 8500, directory)[0] as PlannedMember),
-    restPort,
-    grpcPort,
-    peerPort,
-  });
-
-  it('are all looked at, and every taken one is named', async () => {
-    const [one, other, free] = [await take(), await take(), await take()];
-    await new Promise((resolve) => servers.pop()?.close(resolve));
-    const failure = await checkPorts([memberOn(one, free, other)]).catch((error: unknown) => error);
-    expect(failure).toBeInstanceOf(CommandError);
-    expect(failure).toMatchObject({
-      message: `ports ${one}, ${other} are in use`,
-      hint: expect.stringContaining('--base-port'),
-    });
-  });
-
-  it('are free again after they were looked at', async () => {
-    const ports = [await take(), await take(), await take()] as const;
-    await Promise.all(servers.splice(0).map((server) => new Promise((resolve) => server.close(resolve))));
-    await checkPorts([memberOn(...ports)]);
-    await checkPorts([memberOn(...ports)]);
   });
 });

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { dependencyGraph } from '../../src/registry/dependencies.ts';
+import { graphOf as graphOfInstances } from '../registry/graph-of.ts';
 import { run } from './command-line.ts';
 import { recordOf, ScriptedMember } from './scripted-member.ts';
 
@@ -11,7 +11,7 @@ afterEach(async () => {
 
 /** What the registry itself makes of such services. */
 function graphOf(services: Readonly<Record<string, readonly string[]>>, status: 'up' | 'unhealthy' = 'up') {
-  return dependencyGraph(
+  return graphOfInstances(
     Object.entries(services).map(([name, dependencies]) => ({
       registration: { ...recordOf(name, `${name}-1`), metadata: { dependencies } },
       status,

@@ -76,6 +76,7 @@ describe('the command line', () => {
   it.each([
     [['lst'], 'Did you mean list?'],
     [['list', '--tga', 'x'], 'Did you mean --tag?'],
+    [['dev', '--members', '5'], 'how many members is said with --nodes 5'],
     [['get'], "missing required argument 'NAME'"],
     [['status', 'extra'], 'too many arguments'],
   ])('refuses %j with 2 and a helping word', async (args, message) => {

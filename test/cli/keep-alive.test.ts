@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it } from 'vitest';
 import { KeptLease } from '../../src/cli/kept-lease.ts';
 import { freePorts } from '../process/cluster.ts';
@@ -183,14 +184,30 @@ describe('register --keep-alive', () => {
     ['its own', command('process.exit(3)'), 3],
     ['0', command(''), 0],
     ['128 and the number of the signal that ended it', command('process.kill(process.pid, "SIGKILL")'), 137],
-    ['127 where there is no such program', ['/nowhere/at/all'], 127],
-    ['126 where it is no program', [tmpdir()], 126],
   ])('ends with the exit code of the command: %s', async (_what, line, code) => {
     const registry = await member();
     const outcome = await run([...flags, '--url', registry.url, '--', ...line]);
     expect({ code: outcome.code, out: outcome.out }).toEqual({ code, out: '' });
     expect(said(registry)[0]).toBe('POST -');
     expect(said(registry).at(-1)).toBe('DELETE 1');
+  });
+
+  it.each<[string, string, number, string]>([
+    ['127 where there is no such program', '/nowhere/at/all', 127, 'no such program'],
+    ['127 where there is none of that name', 'no-such-program-anywhere', 127, 'no such program'],
+    ['126 where it is a directory', tmpdir(), 126, 'none that may be run (EACCES)'],
+    ['126 where it may not be run', fileURLToPath(import.meta.url), 126, 'none that may be run (EACCES)'],
+  ])('ends with %s, and registers nothing', async (_what, program, code, reason) => {
+    const registry = await member();
+    const outcome = await run([...flags, '--url', registry.url, '--', program, 'x']);
+    expect(outcome).toEqual({ code, out: '', err: expect.stringContaining(`cannot run ${program}: `) });
+    expect(outcome.err).toContain(reason);
+    expect(said(registry)).toEqual([]);
+  });
+
+  it('finds a program by its name', async () => {
+    const { url } = await member();
+    expect((await run([...flags, '--url', url, '--', 'sh', '-c', 'exit 9'])).code).toBe(9);
   });
 
   it('hands the command its own flags and dashes', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { startGrpc } from '../api/faces.ts';
 import { freePorts } from '../process/cluster.ts';
 import { run } from './command-line.ts';
 import { type PreparedAnswer, recordOf, ScriptedMember } from './scripted-member.ts';
@@ -100,7 +101,8 @@ describe('the exit code', () => {
     const { url } = await member({ hold: true });
     const { code, err } = await run(['list', '--timeout', '0.2', '--url', url]);
     expect(code).toBe(4);
-    expect(err).toContain(`${url} did not answer within 0.2 s`);
+    // Nothing can have been carried out: it was a question.
+    expect(err).toBe(`error: ${url} did not answer within 0.2 s\n`);
   });
 
   it.each<[string, PreparedAnswer]>([
@@ -117,6 +119,20 @@ describe('the exit code', () => {
       expect(err).not.toContain('    at ');
     }
   });
+
+  it.each([['list'], ['watch'], ['register', 'a', '--version', '1.0.0', '--interface', 'CLI=a']])(
+    'is 1 at the gRPC port, which %s names',
+    async (...command) => {
+      const grpc = await startGrpc();
+      const { code, out, err } = await run([...command, '--url', `http://${grpc.address}`]);
+      await grpc.close();
+      expect({ code, out }).toEqual({ code: 1, out: '' });
+      expect(err).toBe(
+        `error: what answers at http://${grpc.address} does not speak HTTP/1.1\n` +
+          'hint: is it the gRPC port? Give the REST port with --url: 8500 where gRPC has 8502\n',
+      );
+    },
+  );
 
   it.each<[string, PreparedAnswer]>([
     ['a page', { body: '<html>' }],

@@ -113,6 +113,16 @@ describe('watch', () => {
     expect(asked.last.headers['last-event-id']).toBe('6');
   });
 
+  it('says to a person that the beginning asked for is in the future, and shows what there is', async () => {
+    const { url } = await member(stream(compacted + current('a-1') + mark('synced', 50), 'stay'));
+    const future = await watchLines(['--from', '900', '--url', url], 3, { isTerminal: true });
+    expect(future.err).toContain('Revision 900 has not been reached: the registry is at 50.');
+    expect(future.out).toContain('a/a-1');
+    const past = await watchLines(['--from', '3', '--url', url], 3, { isTerminal: true });
+    expect(past.err).not.toContain('reached');
+    expect((await watchLines(['--from', '900', '--url', url], 3)).err).toBe('');
+  });
+
   it.each<[number, PreparedAnswer]>([
     [2, { status: 400, body: { error: 'invalid_parameter', message: 'status must be "up".' } }],
     [4, { status: 503, body: { error: 'service_unavailable', message: 'No leader.' } }],

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { type KeptRegistration, RegistryError } from '../../src/client/index.ts';
-import type { RegistrationResult } from '../../src/registry/records.ts';
+import type { HeartbeatsResult, RegistrationResult } from '../../src/registry/records.ts';
 import type { CallOptions } from '../../src/registry/service.ts';
 import { FakeRegistry } from '../api/fake-registry.ts';
 import { waitFor } from '../process/wait-for.ts';
@@ -150,6 +150,63 @@ describe('an instance that is kept registered', () => {
     expect(await kept.stop()).toMatchObject({ outcome: 'deregistered' });
   });
 
+  test('takes a second registration for its own also where it was registered again', async () => {
+    const registry = new LateRegistry();
+    const [dying, there] = [await member(registry), await member(registry)];
+    const kept = await clientOf([dying, there]).keepRegistered(registration, soon);
+    registry.isLate = true;
+    await registry.deregister(target);
+    await until('its second registration to arrive', () => registry.registrations === 2);
+    await dying.die();
+    await until('it to be registered again', () => kept.leaseId === 2);
+    registry.letIn();
+    await until('it to have its lease back', () => kept.leaseId === 4);
+    await beats(kept, 2);
+    expect(kept).toMatchObject({ state: 'kept', failures: 0 });
+    await kept.stop();
+  });
+
+  test('leaves nothing behind when it is stopped after a registration of its own has arrived late', async () => {
+    const registry = new LateRegistry();
+    registry.isLate = true;
+    const [dying, there] = [await member(registry), await member(registry)];
+    const keeping = clientOf([dying, there]).keepRegistered(registration);
+    await until('the first attempt to arrive', () => registry.registrations === 1);
+    await dying.die();
+    const kept = await keeping;
+    registry.letIn();
+    await until('the late one to be carried out', () => registry.carriedOut === 2);
+    expect(await kept.stop()).toEqual({ outcome: 'deregistered', error: null });
+    expect(await listed(registry)).toEqual([]);
+  });
+
+  test('leaves to another process what that has registered, though no heartbeat has told it yet', async () => {
+    const there = await member();
+    const kept = await clientOf([there]).keepRegistered(registration);
+    await clientOf([there]).register({ ...registration, version: '2.0.0' });
+    expect(await kept.stop()).toEqual({ outcome: 'superseded', error: null });
+    expect((await there.fake.list({})).value.instances).toMatchObject([{ version: '2.0.0' }]);
+  });
+
+  test.each(['a heartbeat', 'the answer to the update'] as const)(
+    'is not taken for superseded by its own update while %s is late',
+    async (what) => {
+      const registry = new HeldRegistry();
+      const kept = await clientOf([await member(registry)]).keepRegistered(registration, soon);
+      registry.holds = what;
+      await until('a heartbeat to be under way', () => registry.heartbeatsHeld > 0 || what !== 'a heartbeat');
+      const updated = kept.update({ ...registration, version: '1.1.0' });
+      await until('the update to be carried out', () => registry.updated);
+      if (what === 'a heartbeat') await updated;
+      else await until('a heartbeat to be refused', () => registry.refusals > 0);
+      registry.letGo();
+      expect(await updated).toMatchObject({ lease_id: 2 });
+      await beats(kept, 2);
+      expect(kept).toMatchObject({ state: 'kept', leaseId: 2 });
+      await kept.stop();
+    },
+  );
+
   test('takes new facts, and keeps the old ones where the new are refused', async () => {
     const there = await member();
     const kept = await clientOf([there]).keepRegistered(registration, soon);
@@ -228,11 +285,14 @@ describe('an instance ceases to be kept', () => {
 
   test('while it is being registered again, and is not listed afterwards', async () => {
     const registry = new LateRegistry();
-    const kept = await clientOf([await member(registry)]).keepRegistered(registration, soon);
+    const client = clientOf([await member(registry)]);
+    const kept = await client.keepRegistered(registration, soon);
     registry.isLate = true;
     await registry.deregister(target);
     await until('it to be registered again', () => registry.registrations === 2);
     const stopped = kept.stop();
+    // Whatever it sent before this is answered by now: a deregistration would have found nothing.
+    await client.list({});
     registry.letIn();
     expect(await stopped).toMatchObject({ outcome: 'deregistered' });
     expect(await listed(registry)).toEqual([]);
@@ -305,6 +365,7 @@ describe('a first registration', () => {
 /** While it is late, it takes the next registration only when that is let in. */
 class LateRegistry extends FakeRegistry {
   registrations = 0;
+  carriedOut = 0;
   isLate = false;
   letIn: () => void = () => {};
 
@@ -316,6 +377,37 @@ class LateRegistry extends FakeRegistry {
         this.letIn = resolve;
       });
     }
-    return super.register(input, options);
+    const result = await super.register(input, options);
+    this.carriedOut++;
+    return result;
+  }
+}
+
+/** Holds heartbeats before they are looked at, or registrations when they are carried out and not yet answered. */
+class HeldRegistry extends FakeRegistry {
+  holds: 'a heartbeat' | 'the answer to the update' | null = null;
+  heartbeatsHeld = 0;
+  refusals = 0;
+  updated = false;
+  letGo: () => void = () => {};
+  readonly #gate = new Promise<void>((resolve) => {
+    this.letGo = resolve;
+  });
+
+  override async heartbeats(inputs: readonly unknown[], options?: CallOptions): Promise<HeartbeatsResult> {
+    if (this.holds === 'a heartbeat') {
+      this.heartbeatsHeld++;
+      await this.#gate;
+    }
+    const result = await super.heartbeats(inputs, options);
+    this.refusals += result.failed.length;
+    return result;
+  }
+
+  override async register(input: unknown, options?: CallOptions): Promise<RegistrationResult> {
+    const result = await super.register(input, options);
+    this.updated = result.lease_id > 1;
+    if (this.updated && this.holds === 'the answer to the update') await this.#gate;
+    return result;
   }
 }

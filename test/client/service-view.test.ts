@@ -175,10 +175,28 @@ describe('a view whose registry is lost', () => {
     registry.say(compacted(9), ...current(record('web', 'nine', 9)));
     registry.breakWith(noLeader);
     await registry.isWatched(2);
+    // The rest of a state is nowhere to be had: it is asked for anew, as a whole.
+    expect(registry.watches[1]).toMatchObject({ initial: true });
+    expect(registry.watches[1]?.from).toBeUndefined();
     expect(ids(view)).toEqual(['one', 'two']);
-    registry.say(...current(record('web', 'nine', 9)), synced(9));
-    await until('the new state', () => view.revision === 9);
-    expect(ids(view)).toEqual(['nine']);
+    // What came of the new state before is out of date: `nine` is gone meanwhile.
+    registry.say(...current(record('web', 'ten', 10)), synced(11));
+    await until('the new state', () => view.revision === 11);
+    expect(ids(view)).toEqual(['ten']);
+  });
+
+  test('mixes no part of a state that was cut off with the whole one that comes later', async () => {
+    const registry = new ScriptedWatch();
+    const view = clientOf([await member(registry)], { timeoutMs: 300 }).follow();
+    await registry.isWatched();
+    registry.say(...current(one));
+    registry.failure = noLeader;
+    registry.breakWith(noLeader);
+    // Longer than the client looks for a member: it is a new watch that finds one.
+    await new Promise((resolve) => setTimeout(resolve, 900));
+    registry.greeting = stateOf(3, two);
+    registry.failure = null;
+    expect(ids(await view.ready({ timeoutMs: 8_000 }))).toEqual(['two']);
   });
 
   test('believes an empty answer that is newer than the full one', async () => {
@@ -193,10 +211,38 @@ describe('a view whose registry is lost', () => {
     registry.say(compacted(0), synced(0));
     await until('it to be in doubt', () => view.state === 'stale');
     registry.say(progress(1));
-    expect([ids(view), view.revision]).toEqual([['one', 'two'], 7]);
+    registry.breakWith(noLeader);
+    await registry.isWatched(2);
+    // It went on behind the mark, so it has heard it.
+    expect(registry.watches[1]).toMatchObject({ from: 1 });
+    expect([ids(view), view.revision, view.state]).toEqual([['one', 'two'], 7, 'stale']);
     registry.say(registered(record('web', 'two', 2)));
     await until('the new state', () => view.state === 'live');
     expect([ids(view), view.revision]).toEqual([['two'], 2]);
+  });
+
+  test('forgets its doubt when a whole answer comes after it', async () => {
+    const { registry, view } = await follow(stateOf(7, one, two), {}, { keepMs: 400 });
+    registry.say(compacted(0), synced(0));
+    await until('it to be in doubt', () => view.state === 'stale');
+    registry.say(compacted(8), ...current(one), synced(8));
+    await until('the new state', () => view.revision === 8);
+    expect([ids(view), view.state, view.ageMs]).toEqual([['one'], 'live', 0]);
+    registry.say(registered(record('web', 'nine', 9)));
+    await until('revision 9', () => view.revision === 9);
+    // Longer than the doubt would have lasted.
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    expect(ids(view)).toEqual(['nine', 'one']);
+  });
+
+  test('is not kept in doubt by a busy program for longer than it said', async () => {
+    const { registry, view } = await follow(stateOf(7, one, two), {}, { keepMs: 300 });
+    registry.say(compacted(0), synced(0));
+    await until('it to be in doubt', () => view.state === 'stale');
+    const busyUntilMs = performance.now() + 350;
+    while (performance.now() < busyUntilMs);
+    // No timer had its turn.
+    expect([view.all(), view.state, view.revision]).toEqual([[], 'live', 0]);
   });
 
   test('believes an empty answer that is older once the full one is too old', async () => {

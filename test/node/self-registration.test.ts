@@ -63,7 +63,7 @@ test('a member lists itself as an instance of manifest with every face it has, a
       ...target,
       version: '1.2.3',
       interfaces: { CLI: 'chora-manifest', REST: 'http://h:8500', gRPC: 'h:8502' },
-      metadata: { description: 'Registry member n1', tags: ['core', 'registry'] },
+      metadata: { description: 'Registry member n1', tags: ['core', 'registry'], metrics_path: '/v1/metrics' },
     },
   ]);
   await clock.pass(29_000, 1_000);

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { type Subscription, WatchHub, type WatchLimits } from '../../src/node/watch-hub.ts';
+import type { Subscription } from '../../src/node/subscription.ts';
+import { WatchHub, type WatchLimits } from '../../src/node/watch-hub.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
 import type { Instance, RegistryEvent } from '../../src/registry/machine.ts';
 

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { Turns } from '../../src/node/turns.ts';
 import { WatchHub, type WatchLimits } from '../../src/node/watch-hub.ts';
 import { Watching } from '../../src/node/watching.ts';
 import { encodeCommand, stampCommand } from '../../src/registry/commands.ts';
@@ -26,7 +27,7 @@ function begin(limits: Partial<WatchLimits> = {}): void {
   hub = new WatchHub(0, limits);
   levelAgeMs = 0;
   const host = { state: () => state, ready: async () => null, levelAgeMs: () => levelAgeMs };
-  watching = new Watching(host, hub, clock, { integer: () => 0, hex: () => '' });
+  watching = new Watching(host, hub, clock, new Turns(clock), { integer: () => 0, hex: () => '' });
 }
 beforeEach(() => begin());
 

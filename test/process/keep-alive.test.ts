@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
+import { ManifestGrpcClient, type ViewChange } from '../../src/client/index.ts';
 import { Cluster } from './cluster.ts';
 import { call } from './rest.ts';
 import { waitFor } from './wait-for.ts';
@@ -18,8 +19,8 @@ afterEach(async () => {
 interface Kept {
   readonly wrapper: ChildProcess;
   readonly exited: Promise<number | null>;
-  /** The command runs, and listens to signals. */
-  readonly ready: Promise<unknown>;
+  /** The command runs, and listens to signals: its process id. */
+  readonly ready: Promise<number>;
 }
 
 /** Runs a service under the command line, with a lease of so many seconds until unhealthy and removed. */
@@ -36,7 +37,8 @@ function keepAlive(urls: readonly string[], lease: readonly [number, number], sc
   );
   processes.push(wrapper);
   const exited = new Promise<number | null>((resolve) => wrapper.once('exit', resolve));
-  return { wrapper, exited, ready: new Promise((resolve) => wrapper.stdout?.once('data', resolve)) };
+  const ready = new Promise<number>((resolve) => wrapper.stdout?.once('data', (said) => resolve(Number(said))));
+  return { wrapper, exited, ready };
 }
 
 /** What a reader of one member sees: a status, or `gone`; `null` where the member does not answer. */
@@ -53,7 +55,7 @@ async function see(url: string, status: string): Promise<void> {
 
 /** Ends by itself when its parent is gone, so that the test leaves nothing behind. */
 const orphanEnds = 'setInterval(() => process.ppid === 1 && process.exit(), 100)';
-const staysUntilTold = `${orphanEnds}; process.on('SIGTERM', () => process.exit(7)); console.log('ready')`;
+const staysUntilTold = `${orphanEnds}; process.on('SIGTERM', () => process.exit(7)); console.log(process.pid)`;
 
 test('a service that is killed with its wrapper turns unhealthy and is removed on time; one that ends is gone at once', async () => {
   cluster = await Cluster.start();
@@ -91,6 +93,13 @@ test('a service that is killed with its wrapper turns unhealthy and is removed o
   second.wrapper.kill('SIGTERM');
   expect(await second.exited).toBe(7);
   expect(await look(url)).toBe('gone');
+
+  // And so it was for a service that was killed while its wrapper lives.
+  const third = keepAlive(cluster.urls, [30, 60], staysUntilTold);
+  await see(url, 'up');
+  process.kill(await third.ready, 'SIGKILL');
+  expect(await third.exited).toBe(128 + 9);
+  expect(await look(url)).toBe('gone');
 });
 
 test('the registry restarting under it, member by member and as a whole, never makes it vanish for its readers', async () => {
@@ -108,6 +117,12 @@ test('the registry restarting under it, member by member and as a whole, never m
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   });
+  const client = new ManifestGrpcClient({ endpoints: cluster.grpcAddresses, timeoutMs: 30_000 });
+  const changes: ViewChange[] = [];
+  const view = await client.follow({ service: 'kept' }).ready();
+  const following = (async () => {
+    for await (const change of view) changes.push(change);
+  })();
   for (const i of [0, 1, 2]) {
     await cluster.kill(i, i === 0 ? 'SIGTERM' : 'SIGKILL');
     cluster.startMember(i);
@@ -127,10 +142,19 @@ test('the registry restarting under it, member by member and as a whole, never m
   );
   reading = false;
   await Promise.all(readers);
+  await waitFor(() => (view.state === 'live' && view.pick('kept')?.status === 'up') || undefined, {
+    timeoutMs: 30_000,
+    what: 'the follower to be level',
+  });
+  client.close();
+  await following;
   console.log(`readers saw ${JSON.stringify(Object.fromEntries(seen))}`);
   expect(seen.get('up')).toBeGreaterThan(100);
   expect(seen.get('no answer')).toBeGreaterThan(0);
   expect([...seen.keys()].filter((status) => !['up', 'unknown', 'no answer'].includes(status))).toEqual([]);
+  // Nor for who follows it: it was there, and changed its health.
+  expect(changes.map(({ type }) => type)).toEqual(['added', ...changes.slice(1).map(() => 'changed')]);
+  expect(changes.length).toBeGreaterThan(1);
   wrapper.kill('SIGTERM');
   expect(await exited).toBe(7);
   expect(await look(urls[0] ?? '')).toBe('gone');

@@ -118,6 +118,80 @@ test('watchers on every member miss nothing and hear nothing twice while leaders
   console.log(`${revisions.length} changes, ${reconnections} reconnections of ${watchers.length} watchers`);
 });
 
+/** What a stream tells of one service through a revision, and where it is whole. */
+async function hearOverSse(url: string, path: string, until: number, lastEventId?: number): Promise<string[]> {
+  const end = new AbortController();
+  ends.push(end);
+  const headers = lastEventId === undefined ? {} : { 'last-event-id': String(lastEventId) };
+  const stream = await openEvents(`${url}/v1/watch?service=resumed${path}`, end.signal, headers);
+  const heard: string[] = [];
+  for await (const { event, id, data } of stream.events) {
+    if (event !== 'progress') heard.push(data.id ? `${event} ${data.id} ${data.status}` : event);
+    if ((id ?? 0) >= until) break;
+  }
+  end.abort();
+  return heard;
+}
+
+/** The same over gRPC. */
+async function hearOverGrpc(endpoint: string, from: number, until: number): Promise<string[]> {
+  const client = new ManifestGrpcClient({ endpoints: [endpoint], timeoutMs: 30_000 });
+  const heard: string[] = [];
+  try {
+    for await (const event of client.watch({ service: 'resumed', from })) {
+      if ('record' in event) heard.push(`${event.type} ${event.record.id} ${event.record.status}`);
+      else if (event.type !== 'progress') heard.push(event.type);
+      if ('revision' in event && event.type !== 'compacted' && event.revision >= until) break;
+    }
+  } finally {
+    client.close();
+  }
+  return heard;
+}
+
+/** All turn unknown at once, in whatever order. */
+function orderly(heard: readonly string[]): string[] {
+  const unknown = heard.filter((line) => line.endsWith('unknown')).sort();
+  return heard.map((line) => (line.endsWith('unknown') ? (unknown.shift() ?? '') : line));
+}
+
+test('who resumes after a restart of all members, at another one, hears all that happened meanwhile', async () => {
+  cluster = await Cluster.start();
+  const { urls, grpcAddresses } = cluster;
+  const register = (id: string, version = '1.0.0') =>
+    call(urls[0] ?? '', 'POST', '/v1/services', registration('resumed', id, { version }));
+  const ids = Array.from({ length: 10 }, (_, i) => `r-${i}`);
+  for (const id of ids) await register(id);
+  const left = Number((await call(urls[0] ?? '', 'GET', '/v1/services')).headers['x-manifest-index']);
+  const cameFirst = ids.map((id) => `registered ${id} up`);
+  expect(await hearOverSse(urls[0] ?? '', '&from=0', left)).toEqual(cameFirst);
+  await call(urls[1] ?? '', 'DELETE', '/v1/services/resumed/r-0');
+  await register('r-1', '1.1.0');
+  await register('r-10');
+  await Promise.all([0, 1, 2].map((i) => cluster?.kill(i)));
+  for (const i of [0, 1, 2]) cluster.startMember(i);
+  await cluster.ready();
+  // Behind everything, so that who has heard of it has heard all.
+  await register('last');
+  const last = (await register('last')).body.revision;
+
+  const missed = ['deregistered r-0 down', 'updated r-1 up', 'registered r-10 up'];
+  const unknown = [...ids.slice(1), 'r-10'].sort().map((id) => `status ${id} unknown`);
+  const end = ['registered last up', 'updated last up'];
+  for (const [i, url] of urls.entries()) {
+    const tail = [...missed, ...unknown, ...end];
+    expect(orderly(await hearOverSse(url, '', last, left))).toEqual(tail);
+    expect(orderly(await hearOverSse(url, `&from=${left}`, last))).toEqual(tail);
+    expect(orderly(await hearOverGrpc(grpcAddresses[i] ?? '', left, last))).toEqual(tail);
+    expect(orderly(await hearOverGrpc(grpcAddresses[i] ?? '', 0, last))).toEqual([...cameFirst, ...tail]);
+    // A revision that was never reached is of another registry's life: what there is comes instead.
+    const anew = await hearOverGrpc(grpcAddresses[i] ?? '', last + 1_000_000, last);
+    expect([anew[0], anew.at(-1), anew.length]).toEqual(['compacted', 'synced', 13]);
+    expect(anew).toContain('current last up');
+    expect(anew).toContain('current r-10 unknown');
+  }
+});
+
 test('after a restart of all members and a snapshot, a watch goes on or is told to begin anew (traps 36 and 37)', async () => {
   cluster = await Cluster.start({ env: { MANIFEST_SNAPSHOT_EVERY_ENTRIES: '200', MANIFEST_KEEP_ENTRIES: '10' } });
   const { urls } = cluster;

@@ -50,6 +50,7 @@ class FuzzRun {
     else if (dice < 976) this.#snapshot();
     else if (dice < 984) this.#crashOrRestart();
     else if (dice < 992) this.#cutOrHeal();
+    else if (dice < 994) this.cluster.disconnected(this.#upMember(), this.#member());
     else if (dice < 996) this.cluster.unreachable(this.#upMember(), this.#member());
     else this.cluster.transfer(this.cluster.leaderId ?? this.#upMember(), this.#member());
     this.checker.check(this.cluster);

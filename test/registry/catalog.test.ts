@@ -6,6 +6,7 @@ import type { Environment, QueryableStatus, Status } from '../../src/registry/re
 import { RegistryState } from '../../src/registry/registry-state.ts';
 import type { InstanceFilter } from '../../src/registry/service.ts';
 import { SeededRandom } from '../transport/random-messages.ts';
+import { nodesOf } from './graph-of.ts';
 import { registration } from './machine-driver.ts';
 import { RandomLog } from './random-commands.ts';
 
@@ -41,6 +42,7 @@ class NaiveCatalog {
       filter.interface === undefined || Object.keys(interfaces).includes(filter.interface),
       filter.instance_id === undefined || filter.instance_id === id,
       filter.name === undefined || name.indexOf(filter.name) === 0,
+      filter.service === undefined || filter.service === name,
       filter.version === undefined || version.startsWith(filter.version.slice(1)),
       filter.metadata === undefined ||
         Object.entries(filter.metadata).every(([key, value]) => [metadata[key]].flat().some((own) => own === value)),
@@ -129,6 +131,7 @@ class RandomCatalog {
           : undefined,
       instance_id: random.integer(8) === 0 ? `a${random.integer(12)}` : undefined,
       name: sometimes(random.oneOf(['', 'a', 'alpha', 'be', 'beta', 'zz', '-'])),
+      service: random.integer(6) === 0 ? random.oneOf([...nameList, 'nobody']) : undefined,
     };
   }
 }
@@ -246,29 +249,107 @@ describe('a catalog of thousands', () => {
     expect(instances).toEqual([]);
     const last = catalog.select({}, 3, 0, { name: 'svc-9', id: 'i1' }).instances;
     expect(last.map(({ registration: { id } }) => id)).toEqual(['i1009', 'i1029', 'i1049']);
-    expect(looks).toBeLessThan(10);
+    expect(looks).toBeLessThan(20);
   });
 
-  test('answers with one state, whatever changes between two slices', () => {
-    const world = new Catalog(1);
-    for (let i = 0; i < 8; i++)
-      world.add(listed('svc', `i${i}`, i + 1, { registration: registration('svc', `i${i}`, { shard: '1' }) }));
-    const filter = { metadata: { shard: '1' }, status: 'up' } as const;
-    const before = world.select(filter, 10, 0);
-    const selecting = world.selecting(filter, 10, 0);
-    expect(selecting.next().done).toBe(false);
-    for (const instance of [...world.all()]) {
-      if (instance.leaseId % 2 === 0) world.remove(instance);
-      else world.replace(instance, { ...instance, status: 'unhealthy' });
+  test.each<[string, InstanceFilter]>([
+    ['in order', { metadata: { shard: '1' }, status: 'up' }],
+    ['among the few of an index', { tags: ['few'], status: 'up' }],
+    ['for everybody', {}],
+  ])('answers with one state, whatever changes between two slices of a search %s', (_how, filter) => {
+    const world = new Catalog(4);
+    const names = ['a', 'b', 'c'];
+    for (let i = 0; i < 15; i++) {
+      const own = registration(names[i % 3] ?? 'a', `i${i}`, { shard: '1', tags: ['few'] });
+      world.add(listed('', '', i + 1, { registration: own }));
     }
+    const before = world.select(filter, 20, 0);
+    expect(before.total).toBe(15);
+    const selecting = world.selecting(filter, 20, 0);
+    let pauses = 0;
+    for (let step = selecting.next(); ; step = selecting.next()) {
+      if (step.done) {
+        expect(step.value).toEqual(before);
+        break;
+      }
+      // Everything that can happen to a list: some go, some come, some change; a service ends, and another begins.
+      for (const instance of [...world.all()]) {
+        if (instance.leaseId % 3 === pauses % 3) world.remove(instance);
+        else world.replace(instance, { ...instance, status: 'unhealthy', revision: 99 });
+      }
+      world.add(listed('', '', 100 + pauses, { registration: registration('0', `new${pauses}`, { shard: '1' }) }));
+      world.add(listed('', '', 200 + pauses, { registration: registration('c', `i0${pauses}`, { tags: ['few'] }) }));
+      pauses++;
+    }
+    expect(pauses).toBeGreaterThan(1);
+    expect(world.select(filter, 20, 0)).not.toEqual(before);
+  });
+
+  test('answers with one state of a service, whatever changes between two slices of its search', () => {
+    const world = new Catalog(4);
+    for (let i = 0; i < 15; i++) world.add(listed('svc', `i${i}`, i + 1, { status: i % 2 === 0 ? 'up' : 'unknown' }));
+    const before = world.instancesOf('svc');
+    const selecting = world.selectingOf('svc', {});
     let step = selecting.next();
-    while (!step.done) step = selecting.next();
+    for (let pauses = 0; !step.done; step = selecting.next(), pauses++) {
+      for (const instance of [...world.all()].slice(0, 3)) world.remove(instance);
+      for (const instance of [...world.all()]) world.replace(instance, { ...instance, status: 'unhealthy' });
+      world.add(listed('svc', `new${pauses}`, 100 + pauses));
+    }
     expect(step.value).toEqual(before);
-    expect(world.select(filter, 10, 0).total).toBe(0);
+    expect(world.instancesOf('svc')).not.toEqual(before);
+  });
+
+  test('puts in order in slices what changed, so that no search begins with it', () => {
+    const world = new Catalog(10);
+    for (let i = 0; i < 100; i++) world.add(listed(`svc-${i % 20}`, `i${i}`, i + 1));
+    const slices = [...world.tidying()].length;
+    expect(slices).toBe(10);
+    expect([...world.tidying()]).toEqual([]);
+    const [first] = world.all();
+    if (first) world.remove(first);
+    world.add(listed('svc-3', 'late', 101));
+    world.select({ service: 'svc-3' }, 10, 0);
+    expect([...world.tidying()]).toEqual([]);
+  });
+
+  test('goes on putting in order, and comes to an end, while more changes than it can do', () => {
+    const world = new Catalog(1);
+    for (let i = 0; i < 10; i++) world.add(listed(`svc-${i}`, 'one', i + 1));
+    let leaseId = 100;
+    let slices = 0;
+    for (const _ of world.tidying()) {
+      slices++;
+      for (let i = 0; i < 10; i++) world.add(listed(`svc-${i}`, `later-${leaseId}`, leaseId++));
+    }
+    expect(slices).toBe(10);
   });
 });
 
 describe('a catalog', () => {
+  test('knows what each service is as a whole, as looking at each of its instances tells', () => {
+    const world = new RandomCatalog(5);
+    for (let round = 0; round < 300; round++) {
+      for (let step = world.random.integer(5); step >= 0; step--) world.step();
+      expect(world.catalog.nodes()).toEqual(nodesOf(world.catalog.all()));
+    }
+  });
+
+  test('tells of a service as before until it changes, whatever heartbeats come', () => {
+    const catalog = new Catalog();
+    const first = listed('svc', 'one', 1, { registration: registration('svc', 'one', { dependencies: ['db'] }) });
+    catalog.add(first);
+    catalog.add(listed('other', 'one', 2));
+    const before = catalog.nodes();
+    catalog.replace(first, { ...first, lastHeartbeatMs: 5 });
+    expect(catalog.nodes()[0]).toBe(before[0]);
+    expect(catalog.nodes()[1]).toBe(before[1]);
+    catalog.add(listed('svc', 'two', 3));
+    expect(catalog.nodes()[0]).toBe(before[0]);
+    expect(catalog.nodes()[1]).toMatchObject({ instances: 2, dependencies: ['db'] });
+    expect(catalog.nodes()[1]?.dependencies).toBe(before[1]?.dependencies);
+  });
+
   test('counts by increments what a recount counts, through every kind of command', () => {
     const log = new RandomLog(21);
     const state = new RegistryState();
@@ -329,6 +410,7 @@ describe('a catalog', () => {
     catalog.add(listed('svc', 'one', 2));
     expect(() => catalog.remove(listed('svc', 'one', 1))).toThrow('Lease 1 is not listed.');
     expect(() => catalog.remove(listed('other', 'one', 3))).toThrow('Lease 3 is not listed.');
+    expect(() => catalog.replace(listed('svc', 'one', 2), listed('svc', 'one', 4))).toThrow('Lease 4 is not listed.');
     expect(catalog.counts().total).toBe(1);
   });
 });

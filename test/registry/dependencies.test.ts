@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
-import { type DependencyGraph, dependencyGraph, related } from '../../src/registry/dependencies.ts';
+import { type DependencyGraph, GraphMaker, related } from '../../src/registry/dependencies.ts';
 import type { Status } from '../../src/registry/records.ts';
+import { inOneGo } from '../../src/registry/slices.ts';
+import { graphOf as graphOfInstances, nodesOf } from './graph-of.ts';
 import { registration } from './machine-driver.ts';
 
 /** Written as `web>db,queue`, with `?` or `!` behind a name for unknown and unhealthy. */
@@ -14,7 +16,7 @@ function instancesOf(...lines: readonly string[]) {
   });
 }
 
-const graphOf = (...lines: readonly string[]): DependencyGraph => dependencyGraph(instancesOf(...lines));
+const graphOf = (...lines: readonly string[]): DependencyGraph => graphOfInstances(instancesOf(...lines));
 
 test('a service is the sum of its instances', () => {
   const { services, edges } = graphOf('web>db', 'web!>queue', 'db?', 'db!', 'queue!');
@@ -106,4 +108,36 @@ test('relations go both ways, directly or over others, each with its health', ()
   ]);
   expect(related(graph, 'api', 'dependents', true).map(({ name }) => name)).toEqual(['db', 'job', 'web']);
   expect(related(graph, 'nobody', 'dependencies', true)).toEqual([]);
+});
+
+test('a graph is made in slices, and is the one that is made in one go', () => {
+  const services = nodesOf(instancesOf('a>b,c,nowhere', 'b>c', 'c>a', 'd>d', 'e>a,d', 'f', 'g>f,e', 'h>g'));
+  const whole = inOneGo(new GraphMaker().making(services));
+  const making = new GraphMaker(1).making(services);
+  let pauses = 0;
+  let step = making.next();
+  for (; !step.done; step = making.next()) pauses++;
+  expect(step.value).toEqual(whole);
+  expect(pauses).toBeGreaterThan(services.length);
+});
+
+test('the shape of a graph is kept while only health and numbers change', () => {
+  const maker = new GraphMaker();
+  const graph = (...lines: readonly string[]) => inOneGo(maker.making(nodesOf(instancesOf(...lines))));
+  const first = graph('web>db', 'db>disk');
+  const ill = graph('web!>db', 'web>db', 'db?>disk');
+  expect(ill.edges).toBe(first.edges);
+  expect(ill.services).not.toEqual(first.services);
+  expect(ill).toEqual(graphOf('web!>db', 'web>db', 'db?>disk'));
+});
+
+test.each([
+  ['another dependency', ['web>disk', 'db>disk']],
+  ['one dependency more', ['web>db,disk', 'db>disk']],
+  ['a service more', ['web>db', 'db>disk', 'disk']],
+  ['another service', ['web>db', 'disk>disk']],
+])('the shape of a graph is made anew for %s', (_what, lines) => {
+  const maker = new GraphMaker();
+  inOneGo(maker.making(nodesOf(instancesOf('web>db', 'db>disk'))));
+  expect(inOneGo(maker.making(nodesOf(instancesOf(...lines))))).toEqual(graphOf(...lines));
 });

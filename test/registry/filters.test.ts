@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { matchesAs } from '../../src/registry/filters.ts';
+import { isWithin, matchesAs } from '../../src/registry/filters.ts';
 import { parseInstanceFilter } from '../../src/registry/queries.ts';
 import type { Metadata } from '../../src/registry/records.ts';
 import { defaultTtlPolicy, parseRegistration } from '../../src/registry/validation.ts';
@@ -82,4 +82,14 @@ test('the same question has the same form, however its conditions are ordered', 
 test('more conditions on metadata than anybody needs are refused', () => {
   const query = Object.fromEntries(Array.from({ length: 17 }, (_, i) => [`metadata.k${i}`, 'x']));
   expect(() => parseInstanceFilter(query)).toThrow('At most 16 keys');
+});
+
+test('a range is answered for more versions than are remembered beside it', () => {
+  const asked = '>=1.5.0';
+  for (let round = 0; round < 2; round++) {
+    for (let minor = 0; minor < 10_100; minor++) {
+      if (isWithin(`1.${minor}.0`, asked) !== minor >= 5) throw new Error(`1.${minor}.0 in round ${round}`);
+    }
+  }
+  expect(isWithin('0.9.0', asked)).toBe(false);
 });

@@ -309,11 +309,21 @@ describe('the target of a heartbeat or deregistration', () => {
   test('is a name and an id, and may name a lease', () => {
     expect(parseHeartbeatTarget({ name: 'a', id: 'b' })).toEqual({ name: 'a', id: 'b' });
     expect(parseDeregistrationTarget({ name: 'a', id: 'b', lease_id: 1 })).toEqual({ name: 'a', id: 'b', lease_id: 1 });
+    const longest = { name: 'a'.repeat(64), id: 'B'.repeat(128), lease_id: Number.MAX_SAFE_INTEGER };
+    expect(parseHeartbeatTarget(longest)).toEqual(longest);
+    expect(parseHeartbeatTarget({ name: 'a', id: 'b', lease_id: undefined }).lease_id).toBeUndefined();
   });
 
   test.each([
     [{ id: 'b' }, 'name'],
     [{ name: 'a' }, 'id'],
+    [{ name: 'A', id: 'b' }, 'name'],
+    [{ name: 'a\n', id: 'b' }, 'name'],
+    [{ name: '', id: 'b' }, 'name'],
+    [{ name: 'a'.repeat(65), id: 'b' }, 'name'],
+    [{ name: 'a', id: 'b_' }, 'id'],
+    [{ name: 'a', id: '' }, 'id'],
+    [{ name: 'a', id: 'b'.repeat(129) }, 'id'],
     [{ name: 'a', id: 'b', lease_id: 0 }, 'lease_id'],
     [{ name: 'a', id: 'b', lease_id: -1 }, 'lease_id'],
     [{ name: 'a', id: 'b', lease_id: 1.5 }, 'lease_id'],

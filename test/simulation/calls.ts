@@ -76,7 +76,10 @@ export class ClientNetwork {
             if (process.act()) this.#answer(() => end(outcome));
           };
           operation(member.registry).then(
-            (value) => answer({ type: 'answer', value, answeredAtMs: this.#world.nowMs }),
+            (value) => {
+              this.#cluster.served(machine, process);
+              answer({ type: 'answer', value, answeredAtMs: this.#world.nowMs });
+            },
             (error) => {
               if (error instanceof RegistryError) {
                 answer({ type: 'error', error, answeredAtMs: this.#world.nowMs });

@@ -1,11 +1,19 @@
+import type { InstanceRecord } from '../../src/registry/records.ts';
+import type { SeenRecord } from '../linearizability/models/registry-operations.ts';
 import type { ClientNetwork } from './calls.ts';
 import type { Machine } from './cluster.ts';
+import type { SimulatedHistory } from './history.ts';
 import type { Ledger, Target } from './ledger.ts';
 import type { SimulatedRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
 import type { SimulatedWorld } from './world.ts';
 
 const sharedNames = ['alpha', 'beta'];
+
+/** The service of those who ask a member whether it serves. */
+export const probeName = 'probe';
+
+const allNames = [...sharedNames, probeName];
 
 /** Clients of every kind, each with its own intentions, until they are told to end. */
 export class Clients {
@@ -14,6 +22,7 @@ export class Clients {
   readonly #ledger: Ledger;
   readonly #random: SimulatedRandom;
   readonly #scenario: Scenario;
+  readonly #history: SimulatedHistory | null;
   readonly targets: Target[] = [];
   #ended = false;
   #markers = 0;
@@ -24,12 +33,14 @@ export class Clients {
     ledger: Ledger,
     random: SimulatedRandom,
     scenario: Scenario,
+    history: SimulatedHistory | null,
   ) {
     this.#world = world;
     this.#network = network;
     this.#ledger = ledger;
     this.#random = random;
     this.#scenario = scenario;
+    this.#history = history;
   }
 
   begin(): void {
@@ -56,22 +67,34 @@ export class Clients {
   // Single calls
 
   async register(target: Target, machine: Machine = this.#network.anyMachine()): Promise<boolean> {
-    const marker = `call-${++this.#markers}`;
+    const version = `1.0.${++this.#markers}`;
     const calledAtMs = this.#world.nowMs;
     const registration = {
       ...target,
-      version: '1.0.0',
+      version,
       interfaces: { REST: 'http://10.0.0.1:9000' },
-      metadata: { description: marker },
+      metadata: {
+        environment: this.#random.pick(['production', 'staging'] as const),
+        tags: this.#random.pick([[], ['red'], ['red', 'blue']]),
+      },
     };
+    const ended = this.#history?.begin([{ type: 'register', ...target, version }]);
     const outcome = await this.#network.call(machine, (registry) => registry.register(registration));
-    this.#ledger.registered(target, marker, calledAtMs, outcome);
+    ended?.(outcome, ({ lease_id, created, revision }) => ({
+      type: 'registered',
+      leaseId: lease_id,
+      created,
+      revision,
+    }));
+    this.#ledger.registered(target, version, calledAtMs, outcome);
     return outcome.type === 'answer';
   }
 
   async #heartbeat(target: Target): Promise<'renewed' | 'lost' | 'unknown'> {
     const calledAtMs = this.#world.nowMs;
+    const ended = this.#history?.begin([{ type: 'heartbeat', ...target }]);
     const outcome = await this.#network.call(this.#network.anyMachine(), (registry) => registry.heartbeat(target));
+    ended?.(outcome, () => ({ type: 'ok' }));
     this.#ledger.renewed(target, calledAtMs, outcome);
     if (outcome.type === 'answer') return 'renewed';
     return outcome.type === 'error' && !outcome.error.retryable ? 'lost' : 'unknown';
@@ -79,7 +102,9 @@ export class Clients {
 
   async #deregister(target: Target): Promise<'gone' | 'unknown'> {
     const calledAtMs = this.#world.nowMs;
+    const ended = this.#history?.begin([{ type: 'deregister', ...target }]);
     const outcome = await this.#network.call(this.#network.anyMachine(), (registry) => registry.deregister(target));
+    ended?.(outcome, () => ({ type: 'ok' }));
     this.#ledger.deregistered(target, calledAtMs, outcome);
     return outcome.type === 'answer' || (outcome.type === 'error' && !outcome.error.retryable) ? 'gone' : 'unknown';
   }
@@ -87,11 +112,18 @@ export class Clients {
   async read(name: string | null, stale: boolean, machine: Machine = this.#network.anyMachine()): Promise<boolean> {
     const { floor } = this.#ledger;
     const consistency = stale ? ('stale' as const) : ('linearizable' as const);
+    const names = name === null ? allNames : [name];
+    const ended = stale ? null : this.#history?.begin(names.map((each) => ({ type: 'list', name: each })));
     const outcome = await this.#network.call(machine, async (registry) => {
       if (name !== null) return registry.getInstances(name, {}, { consistency });
       const answer = await registry.list({ limit: 1_000 }, { consistency });
       return { ...answer, value: answer.value.instances };
     });
+    ended?.(outcome, ({ value, revision }, input) => ({
+      type: 'records',
+      records: value.filter((record) => record.name === input.name).map(seenRecord),
+      revision,
+    }));
     this.#ledger.read(name, floor, outcome, stale);
     return outcome.type === 'answer';
   }
@@ -139,4 +171,8 @@ export class Clients {
       await this.read(name, this.#random.chance(0.4));
     }
   }
+}
+
+function seenRecord({ id, version, lease_id, status, revision }: InstanceRecord): SeenRecord {
+  return { id, version, leaseId: lease_id, status, revision };
 }

@@ -2,6 +2,7 @@ import { type Logger, pino } from 'pino';
 import { Member } from '../../src/node/member.ts';
 import { silentMetrics } from '../../src/node/member-metrics.ts';
 import type { MemberSettings } from '../../src/node/settings.ts';
+import type { RaftStatus } from '../../src/raft/types.ts';
 import { DurableStorage } from '../../src/storage/durable-storage.ts';
 import { StorageDamagedError } from '../../src/storage/storage.ts';
 import { ConsensusChecks } from './consensus-checks.ts';
@@ -30,8 +31,12 @@ export interface Machine {
   /** Its data directory was emptied: it must be refused. */
   wiped: boolean;
   restartDue: boolean;
+  /** Of the snapshot that its state began with. */
+  snapshotIndex: number;
   /** Once it has applied this much, its state is compared with the journal's; `null` when no comparison is due. */
   compareAtIndex: number | null;
+  /** Since when the consensus waits for its disk; a pause does not count. `null` while it does not wait. */
+  waitsForDiskSinceMs: number | null;
   looks: number;
 }
 
@@ -51,6 +56,8 @@ export class SimulatedCluster {
   readonly consensus: ConsensusChecks;
   readonly registry: RegistryChecks;
   readonly counts = { starts: 0, crashes: 0, failures: 0, refusedStarts: 0, snapshots: 0, restores: 0, compared: 0 };
+  /** Set when timers have to be as good as their clocks. */
+  isCalm = false;
   readonly #world: SimulatedWorld;
   readonly #random: SimulatedRandom;
   readonly #scenario: Scenario;
@@ -64,14 +71,16 @@ export class SimulatedCluster {
     this.machines = scenario.ids.map((id) => ({
       id,
       disk: new SimulatedDisk(world, random.fork(`disk ${id}`)),
-      clock: { rate: scenario.rates[id] ?? 1, wallOffsetMs: this.#random.integer(1_000) },
+      clock: { rate: scenario.rates[id] ?? 1, wallOffsetMs: this.#random.integer(1_000), turnMs: scenario.turnMs },
       process: null,
       member: null,
       stopping: false,
       heldDown: false,
       wiped: false,
       restartDue: false,
+      snapshotIndex: 0,
       compareAtIndex: null,
+      waitsForDiskSinceMs: null,
       looks: 0,
     }));
     this.registry = new RegistryChecks(world, this.journal, {
@@ -104,12 +113,13 @@ export class SimulatedCluster {
       id,
       this.#world,
       machine.clock,
-      () => this.#random.around(this.#scenario.latenessMs),
+      () => (this.isCalm ? 0 : this.#random.around(this.#scenario.latenessMs)),
       () => this.#touched.add(machine),
     );
     machine.process = process;
     machine.member = null;
     machine.stopping = false;
+    machine.waitsForDiskSinceMs = null;
     this.consensus.cast(id, machine.wiped);
     this.registry.started(id);
     this.#world.trace(`${id} starts${machine.wiped ? ' with an empty directory' : ''}`);
@@ -155,6 +165,7 @@ export class SimulatedCluster {
       opened: (opened) => {
         if (!isCurrent()) return;
         if (!machine.wiped) machine.disk.accept();
+        machine.snapshotIndex = opened.restored.snapshot.index;
         this.consensus.opened(id, opened);
       },
       writeBegun: (write) => {
@@ -168,14 +179,18 @@ export class SimulatedCluster {
             `${entries[0] && last ? ` entries ${entries[0].index}/${entries[0].term} to ${last.index}/${last.term}` : ''}` +
             `${snapshot ? ` snapshot ${snapshot.index}/${snapshot.term}` : ''}`,
         );
+        machine.waitsForDiskSinceMs = this.#world.nowMs;
         this.consensus.writeBegun(id, write);
         if (snapshot) {
           this.counts.restores++;
+          machine.snapshotIndex = snapshot.index;
           machine.compareAtIndex = snapshot.index;
         }
       },
       writeCompleted: () => {
-        if (isCurrent()) this.consensus.writeCompleted(id);
+        if (!isCurrent()) return;
+        machine.waitsForDiskSinceMs = null;
+        this.consensus.writeCompleted(id);
       },
       compacting: (throughIndex) => {
         if (isCurrent()) this.consensus.compacting(id, throughIndex);
@@ -262,6 +277,7 @@ export class SimulatedCluster {
   resume(machine: Machine): void {
     if (!machine.process?.isPaused) return;
     this.#world.trace(`${machine.id} goes on`);
+    if (machine.waitsForDiskSinceMs !== null) machine.waitsForDiskSinceMs = this.#world.nowMs;
     machine.process.resume();
   }
 
@@ -292,8 +308,8 @@ export class SimulatedCluster {
     for (const machine of this.#touched) {
       const { process, member } = machine;
       if (process && !process.isAlive) {
-        // It died in the middle of a step, and may have answered a client before: what it applied counts.
-        if (member) this.consensus.stepped(machine.id, member.status());
+        // It died in the middle of a step, and may have led, or answered a client, before: that counts.
+        if (member) this.#noteStatus(machine, member.status());
         this.crash(machine);
       } else if (process && member && !process.isPaused) this.#look(machine, member);
     }
@@ -302,14 +318,42 @@ export class SimulatedCluster {
 
   #look(machine: Machine, member: Member): void {
     const status = member.status();
-    this.consensus.stepped(machine.id, status);
-    if (!machine.wiped) this.registry.stepped(machine.id, status);
+    if (status.role !== 'follower') this.#checkWaiting(machine, status);
+    this.#noteStatus(machine, status);
     if (++machine.looks % compareEveryLooks === 0) machine.compareAtIndex ??= 0;
     const { compareAtIndex } = machine;
     if (compareAtIndex !== null && status.appliedIndex >= compareAtIndex && !machine.wiped) {
       machine.compareAtIndex = null;
       this.#compare(machine, member);
     }
+  }
+
+  #noteStatus({ id, wiped }: Machine, status: RaftStatus): void {
+    this.consensus.stepped(id, status);
+    if (!wiped) this.registry.stepped(id, status);
+  }
+
+  /** Whoever cannot store neither leads for long nor campaigns (trap 31). */
+  #checkWaiting({ id, waitsForDiskSinceMs }: Machine, { role }: RaftStatus): void {
+    if (waitsForDiskSinceMs === null) return;
+    const { settings, minRate, latenessMs } = this.#scenario;
+    const stallMs = 8 * settings.electionTimeoutMs;
+    const ticks = stallMs / settings.tickMs;
+    // Every tick is a timer, and each may be late.
+    const boundMs = (stallMs + 2 * settings.tickMs) / minRate + (2 * ticks + 20) * latenessMs + 10;
+    const waitedMs = this.#world.nowMs - waitsForDiskSinceMs;
+    const isNew = role !== 'leader' && this.consensus.statusOf(id)?.role === 'follower';
+    if (waitedMs <= boundMs || (role !== 'leader' && !isNew)) return;
+    this.#world.violate(
+      'waits-for-disk',
+      `${id} is ${role}, and has waited for its disk for ${Math.round(waitedMs)} ms`,
+    );
+  }
+
+  /** A client gets something from this process: never from one whose directory was emptied (trap 9). */
+  served(machine: Machine, process: SimulatedProcess): void {
+    if (!machine.wiped || machine.process !== process || !process.isAlive) return;
+    this.#world.violate('outcast-serves', `${machine.id} serves a client with an emptied directory`);
   }
 
   /** At its last step. */

@@ -13,6 +13,7 @@ interface Flags {
   readonly duration?: number;
   readonly trace: boolean;
   readonly keepGoing?: boolean;
+  readonly history?: string;
 }
 
 function wholeNumber(text: string): number {
@@ -42,12 +43,14 @@ export async function runSimulator(args: readonly string[]): Promise<number> {
     .option('--clients <number>', 'at most this many clients of each kind', wholeNumber)
     .option('--duration <milliseconds>', 'length of the phase with faults, in virtual time', wholeNumber)
     .option('--no-trace', 'replay without a trace')
+    .option('--history <file>', 'with --seed: write what clients did to this file, for npm run judge')
     .addHelpText(
       'after',
       `
 Examples:
   $ npm run simulate -- --seed 42                   what happens under seed 42, line by line
-  $ npm run simulate -- --seeds 5000 --jobs 2       look for a seed that breaks a promise`,
+  $ npm run simulate -- --seeds 5000 --jobs 2       look for a seed that breaks a promise
+  $ npm run simulate -- --seed 42 --no-trace --history /tmp/42.jsonl && npm run judge -- /tmp/42.jsonl`,
     );
   program.parse([...args], { from: 'user' });
   const flags = program.opts<Flags>();
@@ -56,7 +59,8 @@ Examples:
     ...(flags.clients === undefined ? {} : { clients: flags.clients }),
     ...(flags.duration === undefined ? {} : { durationMs: flags.duration }),
   };
-  if (flags.seed !== undefined) return replay(flags.seed, overrides, flags.trace);
+  if (flags.seed !== undefined) return replay(flags.seed, overrides, flags.trace, flags.history ?? null);
+  if (flags.history !== undefined) program.error('--history is of one run: name it with --seed.');
   const { from, seeds = 100, jobs, keepGoing = false } = flags;
   return search({ from, seeds, jobs, keepGoing, overrides });
 }

@@ -122,6 +122,12 @@ export class ConsensusChecks {
     return this.#view(id).last;
   }
 
+  /** That this member has entered or written down, in this life or before. */
+  greatestTermOf(id: string): number {
+    const { log, last } = this.#view(id);
+    return Math.max(log.hardState.term, log.underWay?.hardState?.term ?? 0, last?.term ?? 0);
+  }
+
   #view(id: string): MemberView {
     const view = this.#members.get(id);
     if (!view) throw new Error(`There is no member ${id}.`);

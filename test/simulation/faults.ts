@@ -111,6 +111,8 @@ export class Faults {
       case 'isolated-leader':
       case 'flapping-link':
         return this.#cut(kind);
+      case 'broken-connections':
+        return this.#breakConnections();
       case 'crash':
         return this.#crash([this.#preferred()]);
       case 'crash-all':
@@ -232,6 +234,15 @@ export class Faults {
           { from: other, to: one },
         ];
     }
+  }
+
+  /** For no reason: what is said over them afterwards gets through. */
+  #breakConnections(): boolean {
+    const machine = this.#preferred();
+    const others = this.#machines.filter((other) => other !== machine && this.#random.chance(0.7));
+    this.#world.trace(`connections of ${machine.id} break: ${others.map(({ id }) => id).join(' ')}`);
+    for (const other of others) this.#cluster.network.breakConnection(machine.id, other.id);
+    return others.length > 0;
   }
 
   #crash(machines: readonly Machine[]): boolean {

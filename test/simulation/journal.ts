@@ -1,21 +1,13 @@
 import type { Entry } from '../../src/raft/types.ts';
 import { decodeCommand } from '../../src/registry/commands.ts';
-import type { ApplyOutcome, Command, RegistryEvent } from '../../src/registry/machine.ts';
+import type { ApplyOutcome, Command, Instance, RegistryEvent } from '../../src/registry/machine.ts';
 import { RegistryState } from '../../src/registry/registry-state.ts';
 import type { RegistryCapture } from '../../src/registry/snapshot.ts';
-
-/** One instance, as far as a reader can see it change. */
-export interface VisibleInstance {
-  readonly id: string;
-  readonly leaseId: number;
-  readonly status: string;
-  readonly revision: number;
-}
 
 /** A service's instances from `revision` on. */
 interface ServiceVersion {
   readonly revision: number;
-  readonly instances: ReadonlyMap<string, VisibleInstance>;
+  readonly instances: ReadonlyMap<string, Instance>;
 }
 
 /** What became of one key, and when a member first applied it. */
@@ -27,8 +19,8 @@ export interface KeyChange {
   readonly leaseId: number;
   /** Whether the key is listed afterwards. */
   readonly listed: boolean;
-  /** The registration's description: names the client's call. */
-  readonly marker: string;
+  /** Of the registration: names the client's call, each of which registers another one. */
+  readonly version: string;
 }
 
 export interface Renewal {
@@ -61,6 +53,10 @@ export class Journal {
   readonly #entries: Entry[] = [];
   /** `#captures[i]` is the state after `i * captureEvery` entries. */
   readonly #captures: RegistryCapture[] = [];
+  /** `#events[i]` has revision `i + 1`. */
+  readonly #events: RegistryEvent[] = [];
+  /** `#revisionsByIndex[i]` is the revision after `i` entries. */
+  readonly #revisionsByIndex: number[] = [0];
   readonly #services = new Map<string, ServiceVersion[]>();
   readonly #changes = new Map<string, KeyChange[]>();
   readonly #renewals = new Map<number, Renewal[]>();
@@ -74,6 +70,7 @@ export class Journal {
     const { command, stamp } = decodeCommand(entry.data);
     const outcome = this.state.apply(entry.index, entry.data);
     for (const event of outcome.events) this.#record(event, entry.index, atMs);
+    this.#events.push(...outcome.events);
     if (command.type === 'heartbeats' && outcome.result.type === 'heartbeats') {
       const { leases } = outcome.result;
       command.leaseIds.forEach((leaseId, position) => {
@@ -81,18 +78,18 @@ export class Journal {
       });
     }
     const { revision } = this.state;
+    this.#revisionsByIndex.push(revision);
     if (revision !== this.#revisions.at(-1)?.revision) this.#revisions.push({ atMs, revision });
     return { index: entry.index, atMs, proposedAtMs, command, stamp, outcome, revision };
   }
 
   #record({ type, instance, revision }: RegistryEvent, index: number, atMs: number): void {
-    const { name, id, metadata } = instance.registration;
+    const { name, id, version } = instance.registration;
     const listed = type !== 'deregistered' && type !== 'expired';
-    const { leaseId, status } = instance;
-    const marker = metadata.description ?? '';
-    append(this.#changes, keyOf(name, id), { atMs, index, type, revision, leaseId, listed, marker });
+    const { leaseId } = instance;
+    append(this.#changes, keyOf(name, id), { atMs, index, type, revision, leaseId, listed, version });
     const instances = new Map(this.#services.get(name)?.at(-1)?.instances);
-    if (listed) instances.set(id, { id, leaseId, status, revision });
+    if (listed) instances.set(id, instance);
     else instances.delete(id);
     append(this.#services, name, { revision, instances });
   }
@@ -103,9 +100,27 @@ export class Journal {
   }
 
   /** A service's instances at a revision. */
-  instancesAt(name: string, revision: number): ReadonlyMap<string, VisibleInstance> {
+  instancesAt(name: string, revision: number): ReadonlyMap<string, Instance> {
     // Readers mostly ask for what is new.
     return this.#services.get(name)?.findLast((version) => version.revision <= revision)?.instances ?? new Map();
+  }
+
+  allInstancesAt(revision: number): readonly Instance[] {
+    return [...this.#services.keys()].flatMap((name) => [...this.instancesAt(name, revision).values()]);
+  }
+
+  /** The first event after `revision` that `isWanted`; `null` when there is none yet. */
+  nextEvent(revision: number, isWanted: (event: RegistryEvent) => boolean): RegistryEvent | null {
+    for (let position = revision; position < this.#events.length; position++) {
+      const event = this.#events[position];
+      if (event && isWanted(event)) return event;
+    }
+    return null;
+  }
+
+  /** After the entry at `index`. */
+  revisionAtIndex(index: number): number {
+    return this.#revisionsByIndex[index] ?? this.state.revision;
   }
 
   changesOf(name: string, id: string): readonly KeyChange[] {

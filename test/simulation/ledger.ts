@@ -1,3 +1,4 @@
+import type { RegistryError } from '../../src/registry/errors.ts';
 import type { InstanceRecord, RegistrationResult } from '../../src/registry/records.ts';
 import type { ReadAnswer } from '../../src/registry/service.ts';
 import type { CallOutcome } from './calls.ts';
@@ -52,12 +53,12 @@ export class Ledger {
     return this.#journal.state.revision;
   }
 
-  registered(target: Target, marker: string, calledAtMs: number, outcome: CallOutcome<RegistrationResult>): void {
-    this.#traceEnd(() => `register ${keyOf(target.name, target.id)} ${marker}`, outcome);
+  registered(target: Target, version: string, calledAtMs: number, outcome: CallOutcome<RegistrationResult>): void {
+    this.#traceEnd(() => `register ${keyOf(target.name, target.id)} ${version}`, outcome);
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'register');
-      if (outcome.error.code === 'service_unavailable') this.#neverHappened.add(`${marker}`);
+      if (outcome.error.code === 'service_unavailable') this.#neverHappened.add(`${version}`);
       this.#checkCertainFailures(target);
       return;
     }
@@ -67,14 +68,14 @@ export class Ledger {
       .changesOf(target.name, target.id)
       .find((each) => each.leaseId === lease_id && (each.type === 'registered' || each.type === 'updated'));
     const isTrue =
-      change?.marker === marker &&
+      change?.version === version &&
       change.revision === revision &&
       created === (change.type === 'registered') &&
       change.atMs >= calledAtMs;
     if (!isTrue) {
       this.#world.violate(
         'acknowledged-write',
-        `lease ${lease_id} of ${keyOf(target.name, target.id)} at revision ${revision} was acknowledged for ${marker}; the log says ${JSON.stringify(change)}`,
+        `lease ${lease_id} of ${keyOf(target.name, target.id)} at revision ${revision} was acknowledged for ${version}; the log says ${JSON.stringify(change)}`,
       );
     }
     this.#claim(`lease ${lease_id}`);
@@ -85,7 +86,7 @@ export class Ledger {
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'heartbeat');
-      this.#checkRefusal(target, calledAtMs, outcome.error.code);
+      this.#checkRefusal(target, calledAtMs, outcome.error, 'heartbeat');
       return;
     }
     this.counts.renewed++;
@@ -101,7 +102,7 @@ export class Ledger {
     if (outcome.type === 'silence') return;
     if (outcome.type === 'error') {
       this.#checkError(outcome.error.code, 'deregister');
-      this.#checkRefusal(target, calledAtMs, outcome.error.code);
+      this.#checkRefusal(target, calledAtMs, outcome.error, 'deregister');
       return;
     }
     this.counts.deregistered++;
@@ -146,10 +147,12 @@ export class Ledger {
     }
     const names = name === null ? this.#journal.services : [name];
     const expected = names.flatMap((each) =>
-      [...this.#journal.instancesAt(each, revision).values()].map((instance) => `${each}/${describe(instance)}`),
+      [...this.#journal.instancesAt(each, revision).values()].map(
+        (instance) => `${each}/${describe(instance.registration.id, instance)}`,
+      ),
     );
     const found = value.value.map(({ name: each, id, lease_id, status, revision: changedAt }) => {
-      return `${each}/${describe({ id, leaseId: lease_id, status, revision: changedAt })}`;
+      return `${each}/${describe(id, { leaseId: lease_id, status, revision: changedAt })}`;
     });
     if (expected.sort().join() !== found.sort().join()) {
       this.#world.violate(
@@ -165,13 +168,13 @@ export class Ledger {
   }
 
   #checkCertainFailures({ name, id }: Target): void {
-    const wrong = this.#journal.changesOf(name, id).find(({ marker, type }) => {
-      return (type === 'registered' || type === 'updated') && this.#neverHappened.has(marker);
+    const wrong = this.#journal.changesOf(name, id).find(({ version, type }) => {
+      return (type === 'registered' || type === 'updated') && this.#neverHappened.has(version);
     });
     if (wrong) {
       this.#world.violate(
         'certain-failure',
-        `${wrong.marker} was said not to have happened, and did at ${wrong.index}`,
+        `${wrong.version} was said not to have happened, and did at ${wrong.index}`,
       );
     }
   }
@@ -187,14 +190,29 @@ export class Ledger {
     else this.counts.refused++;
   }
 
-  /** A refusal is true if the instance was not listed, or had another lease, at some moment of the call. */
-  #checkRefusal(target: Target, calledAtMs: number, code: string): void {
+  /**
+   * A refusal is true if the instance was not listed, for the reason that is given, at some moment of the call. Who is gone
+   * is remembered for longer than any world lasts here (trap 35).
+   */
+  #checkRefusal(target: Target, calledAtMs: number, error: RegistryError, operation: 'heartbeat' | 'deregister'): void {
+    const { code, details } = error;
     if (code !== 'service_gone' && code !== 'service_not_found') return;
     const changes = this.#journal.changesOf(target.name, target.id);
-    const before = changes.filter(({ atMs }) => atMs < calledAtMs).at(-1);
-    const wasAbsent = before === undefined || !before.listed;
-    if (wasAbsent || changes.some(({ atMs, listed }) => atMs >= calledAtMs && !listed)) return;
-    this.#world.violate('false-refusal', `${keyOf(target.name, target.id)} was listed all the time, and got ${code}`);
+    const during = [
+      changes.findLast(({ atMs }) => atMs < calledAtMs) ?? null,
+      ...changes.filter(({ atMs }) => atMs >= calledAtMs),
+    ];
+    const isTrue = during.some((change) => {
+      if (change === null) return code === 'service_not_found';
+      if (change.listed) return false;
+      return operation === 'deregister' || (code === 'service_gone' && details?.cause === change.type);
+    });
+    if (isTrue) return;
+    const seen = during.map((change) => change?.type ?? 'not registered').join(', ');
+    this.#world.violate(
+      'false-refusal',
+      `a ${operation} of ${keyOf(target.name, target.id)} ends with ${code} (${details?.cause}); it was ${seen}`,
+    );
   }
 
   #traceEnd(call: () => string, outcome: CallOutcome<unknown>): void {
@@ -205,6 +223,6 @@ export class Ledger {
   }
 }
 
-function describe(instance: { id: string; leaseId: number; status: string; revision: number }): string {
-  return `${instance.id} lease ${instance.leaseId} ${instance.status} @${instance.revision}`;
+function describe(id: string, instance: { leaseId: number; status: string; revision: number }): string {
+  return `${id} lease ${instance.leaseId} ${instance.status} @${instance.revision}`;
 }

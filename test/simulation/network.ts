@@ -38,6 +38,8 @@ export class SimulatedNetwork {
   readonly #network: MemoryNetwork;
   readonly #links = new Map<string, LinkCondition>();
   readonly #lastArrivalMs = new Map<string, number>();
+  /** What members hear of connections that break. */
+  readonly #listeners = new Map<NodeId, (peer: NodeId) => void>();
   /** Transports of the processes that run. */
   readonly #open = new Map<NodeId, Transport>();
   readonly counts = { sent: 0, lost: 0, repeated: 0, late: 0 };
@@ -62,9 +64,21 @@ export class SimulatedNetwork {
     this.#network.heal(from, to);
   }
 
-  /** The connection breaks, and its sender is told. */
+  /** The connection breaks, and its sender is told; both ends may notice. */
   cut(from: NodeId, to: NodeId): void {
     this.#network.cut(from, to);
+    this.breakConnection(from, to);
+  }
+
+  /** Both ends may hear that the connection is broken, although messages get through, and at any time after. */
+  breakConnection(one: NodeId, other: NodeId): void {
+    for (const [end, peer] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      if (this.#random.chance(0.5)) continue;
+      this.#world.after(this.#random.around(2), () => this.#listeners.get(end)?.(peer));
+    }
   }
 
   heal(from: NodeId, to: NodeId): void {
@@ -102,13 +116,16 @@ export class SimulatedNetwork {
   transport(nodeId: NodeId, process: SimulatedProcess, sent: (to: NodeId, message: PeerMessage) => void): Transport {
     const transport = this.#network.transport(nodeId);
     this.#open.set(nodeId, transport);
-    return new ProcessTransport(this.#world, transport, nodeId, process, sent);
+    return new ProcessTransport(this.#world, transport, nodeId, process, sent, (disconnected) => {
+      this.#listeners.set(nodeId, disconnected);
+    });
   }
 
   /** The process of this member is gone, and its connections with it. */
   leave(nodeId: NodeId): void {
     void this.#open.get(nodeId)?.close();
     this.#open.delete(nodeId);
+    this.#listeners.delete(nodeId);
   }
 }
 
@@ -119,6 +136,7 @@ class ProcessTransport implements Transport {
   readonly #nodeId: NodeId;
   readonly #process: SimulatedProcess;
   readonly #sent: (to: NodeId, message: PeerMessage) => void;
+  readonly #listen: (disconnected: (peer: NodeId) => void) => void;
 
   constructor(
     world: SimulatedWorld,
@@ -126,16 +144,20 @@ class ProcessTransport implements Transport {
     nodeId: NodeId,
     process: SimulatedProcess,
     sent: (to: NodeId, message: PeerMessage) => void,
+    listen: (disconnected: (peer: NodeId) => void) => void,
   ) {
     this.#world = world;
     this.#inner = inner;
     this.#nodeId = nodeId;
     this.#process = process;
     this.#sent = sent;
+    this.#listen = listen;
   }
 
   start(identity: PeerIdentity, handler: TransportHandler): Promise<void> {
     const process = this.#process;
+    const disconnected = (peer: NodeId) => process.run(() => handler.disconnected(peer));
+    this.#listen(disconnected);
     return this.#inner.start(identity, {
       receive: (from, incarnation, message) =>
         process.run(() => {
@@ -143,6 +165,7 @@ class ProcessTransport implements Transport {
           handler.receive(from, incarnation, message);
         }),
       unreachable: (peer) => process.run(() => handler.unreachable(peer)),
+      disconnected,
       refused: (peer, reason) => process.run(() => handler.refused(peer, reason)),
     });
   }

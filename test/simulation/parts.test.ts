@@ -9,7 +9,7 @@ import { SimulatedWorld } from './world.ts';
 const nothing = () => {};
 
 function processIn(world: SimulatedWorld, rate = 1): SimulatedProcess {
-  return new SimulatedProcess('a', world, { rate, wallOffsetMs: 0 }, () => 0, nothing);
+  return new SimulatedProcess('a', world, { rate, wallOffsetMs: 0, turnMs: 0.02 }, () => 0, nothing);
 }
 
 describe('the event queue', () => {

@@ -1,15 +1,14 @@
 import type { Clock } from '../../src/node/environment.ts';
 import type { SimulatedWorld } from './world.ts';
 
-/** What a turn of the event loop costs at least. */
-const turnMs = 0.02;
-
 /** A machine's clocks. They outlive the process. */
 export interface MachineClock {
   /** Virtual milliseconds to this machine's monotonic ones. */
   rate: number;
   /** How far its wall clock is ahead. */
   wallOffsetMs: number;
+  /** How long a turn of its event loop takes at least: what arrives meanwhile is dealt with together. */
+  readonly turnMs: number;
 }
 
 /** What the world's wall clocks show at its beginning. */
@@ -58,7 +57,7 @@ export class SimulatedProcess {
       monotonicMs: now,
       wallMs: () => Math.floor(epochMs + world.nowMs + machine.wallOffsetMs),
       after: (delayMs, callback) => {
-        const delay = delayMs <= 0 ? turnMs : delayMs / machine.rate + lateness();
+        const delay = delayMs <= 0 ? machine.turnMs : delayMs / machine.rate + lateness();
         return world.after(delay, () => this.run(callback));
       },
     };

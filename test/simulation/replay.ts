@@ -28,13 +28,18 @@ export function describeCounts(totals: ReadonlyMap<string, number>): string {
   return `counted: ${traffic.join(', ')}\nfaults: ${faults.map((part) => part.slice('fault '.length)).join(', ')}`;
 }
 
-/** Runs one seed, line by line. */
-export async function replay(seed: number, overrides: Overrides, traced: boolean): Promise<number> {
+/** Runs one seed, line by line. @param historyPath where what clients did is written, for the judge; `null`: nowhere */
+export async function replay(
+  seed: number,
+  overrides: Overrides,
+  traced: boolean,
+  historyPath: string | null,
+): Promise<number> {
   const sink = {
     line: (atMs: number, text: string) => void process.stdout.write(`${atMs.toFixed(2).padStart(10)}  ${text}\n`),
   };
   const began = performance.now();
-  const result = await simulate(seed, overrides, traced ? sink : null);
+  const result = await simulate(seed, overrides, { sink: traced ? sink : null, records: historyPath !== null });
   const seconds = (performance.now() - began) / 1_000;
   const totals = new Map<string, number>();
   addCounts(totals, result.counts);
@@ -42,6 +47,11 @@ export async function replay(seed: number, overrides: Overrides, traced: boolean
   console.log(
     `${(result.virtualMs / 1_000).toFixed(1)} virtual seconds in ${seconds.toFixed(2)} s, trace ${result.traceHash}`,
   );
+  if (historyPath !== null && result.history) {
+    // Less is excused where it cannot have happened.
+    result.history.writeTo(historyPath, 'registry', { coldStart: (result.counts.coldStarts ?? 0) > 0 });
+    console.log(`what clients did is in ${historyPath}: npm run judge -- ${historyPath}`);
+  }
   console.log(describeViolation(result));
   return result.violation ? 1 : 0;
 }

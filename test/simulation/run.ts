@@ -1,10 +1,14 @@
+import type { RegistryInput, RegistryOutput } from '../linearizability/models/registry-operations.ts';
+import type { HistoryRecorder } from '../linearizability/recorder.ts';
 import { ClientNetwork } from './calls.ts';
-import { Clients } from './clients.ts';
+import { Clients, probeName } from './clients.ts';
 import { type Machine, SimulatedCluster } from './cluster.ts';
 import { Faults } from './faults.ts';
+import { SimulatedHistory } from './history.ts';
 import { Ledger } from './ledger.ts';
 import { SimulatedRandom } from './random.ts';
 import { type FaultKind, type Overrides, type Scenario, scenarioOf } from './scenario.ts';
+import { Watchers } from './watchers.ts';
 import { SimulatedWorld, type TraceSink, type Violation } from './world.ts';
 
 export interface RunResult {
@@ -13,13 +17,22 @@ export interface RunResult {
   readonly traceHash: string;
   readonly virtualMs: number;
   readonly counts: Readonly<Record<string, number>>;
+  /** `null` unless it was asked for. */
+  readonly history: HistoryRecorder<RegistryInput, RegistryOutput> | null;
+}
+
+/** Changes nothing in a run. */
+export interface Observation {
+  readonly sink?: TraceSink | null;
+  /** Whether the result has the history of what clients did. */
+  readonly records?: boolean;
 }
 
 /** Below these a run has shown nothing, and fails. */
 const leastTraffic = { acknowledgedWrites: 5, reads: 3, faults: 1 } as const;
 
 /** The phase with faults ends after this many events: one busy world must not cost as much as fifty others. */
-const mostEvents = 30_000;
+const mostEvents = 10_000;
 
 /** Time for a healed majority to elect a leader and to answer, beside what the scenario's own timeouts take. */
 const progressSlackMs = 10_000;
@@ -28,9 +41,9 @@ const progressSlackMs = 10_000;
 export async function simulate(
   seed: number,
   overrides: Overrides = {},
-  sink: TraceSink | null = null,
+  { sink = null, records = false }: Observation = {},
 ): Promise<RunResult> {
-  return new Run(seed, scenarioOf(seed, overrides), sink).result();
+  return new Run(seed, scenarioOf(seed, overrides), sink, records).result();
 }
 
 class Run {
@@ -41,10 +54,12 @@ class Run {
   readonly #cluster: SimulatedCluster;
   readonly #network: ClientNetwork;
   readonly #ledger: Ledger;
+  readonly #history: SimulatedHistory | null;
   readonly #clients: Clients;
+  readonly #watchers: Watchers;
   readonly #faults: Faults;
 
-  constructor(seed: number, scenario: Scenario, sink: TraceSink | null) {
+  constructor(seed: number, scenario: Scenario, sink: TraceSink | null, records: boolean) {
     this.#seed = seed;
     this.#scenario = scenario;
     const random = new SimulatedRandom(`world ${seed}`);
@@ -56,7 +71,16 @@ class Run {
       timeoutMs: scenario.callTimeoutMs,
       lostAnswers: scenario.lostAnswers,
     });
-    this.#clients = new Clients(this.#world, this.#network, this.#ledger, random.fork('clients'), scenario);
+    this.#history = records ? new SimulatedHistory(() => this.#world.nowMs) : null;
+    this.#clients = new Clients(
+      this.#world,
+      this.#network,
+      this.#ledger,
+      random.fork('clients'),
+      scenario,
+      this.#history,
+    );
+    this.#watchers = new Watchers(this.#world, this.#cluster, this.#network, random.fork('watchers'), scenario);
     this.#faults = new Faults(this.#world, this.#cluster, random.fork('faults'), scenario);
   }
 
@@ -66,14 +90,16 @@ class Run {
     this.#world.remark(JSON.stringify({ ...this.#scenario, settings }));
     for (const machine of this.#cluster.machines) this.#cluster.start(machine);
     this.#clients.begin();
+    this.#watchers.begin();
     await this.#pass(4 * settings.electionTimeoutMs);
     this.#faults.begin();
     await this.#pass(this.#scenario.durationMs, () => {
       return this.#world.events >= mostEvents && this.#faults.total >= leastTraffic.faults;
     });
     this.#faults.end();
-    await this.#healMajority();
-    await this.#healAll();
+    const majority = this.#random.shuffled(this.#cluster.machines).slice(0, this.#cluster.quorum);
+    await this.#healMajority(majority);
+    await this.#healAll(majority);
     this.#checkTraffic();
     return {
       seed: this.#seed,
@@ -81,6 +107,7 @@ class Run {
       traceHash: this.#world.traceHash,
       virtualMs: this.#world.nowMs,
       counts: this.#counts(),
+      history: this.#history?.recorder ?? null,
     };
   }
 
@@ -89,26 +116,63 @@ class Run {
   }
 
   /** A majority that can talk must serve again within a bound, whatever the others do. */
-  async #healMajority(): Promise<void> {
+  async #healMajority(majority: readonly Machine[]): Promise<void> {
     if (this.#world.violation) return;
-    const machines = this.#random.shuffled(this.#cluster.machines);
-    const majority = machines.slice(0, this.#cluster.quorum);
-    const outsiders = machines.slice(this.#cluster.quorum);
+    const outsiders = this.#cluster.machines.filter((machine) => !majority.includes(machine));
     this.#world.trace(`a majority heals: ${majority.map(({ id }) => id).join(' ')}`);
     this.#network.isCalm = true;
+    this.#cluster.isCalm = true;
     this.#faults.heal(majority);
     this.#faults.strand(outsiders, majority);
     await this.#expectProgress('majority-progress', majority);
+    await this.#expectStableLeader(majority);
   }
 
-  async #healAll(): Promise<void> {
+  /** Nothing more happens to the majority, so its leader stays, whatever the others try (trap 7). */
+  async #expectStableLeader(majority: readonly Machine[]): Promise<void> {
+    const check = this.#watchLeaderOf(majority);
+    if (!check) return;
+    await this.#pass((3 * this.#scenario.settings.electionTimeoutMs) / this.#scenario.minRate);
+    check();
+  }
+
+  /**
+   * Where these members have a leader among them that none of the others outbids, nobody has a reason to unseat it, not even
+   * who comes back. The returned function looks whether anybody did; `null` when there is nothing to look for.
+   */
+  #watchLeaderOf(majority: readonly Machine[]): (() => void) | null {
+    const { settings, minRate, maxRate } = this.#scenario;
+    const { electionTimeoutMs, raftHeartbeatMs, tickMs } = settings;
+    // Where clocks differ too much for these timings, followers may lose patience.
+    if ((raftHeartbeatMs + tickMs) / minRate + 5 > electionTimeoutMs / maxRate) return null;
+    const leader = majority.find((machine) => this.#cluster.takesItselfForLeader(machine));
+    const term = leader?.member?.status().term ?? 0;
+    const isSettled = majority.every(({ member, stopping }) => {
+      return member && !stopping && member.status().leaderId === leader?.id;
+    });
+    const isOutbid = this.#cluster.machines.some(({ id }) => this.#cluster.consensus.greatestTermOf(id) > term);
+    if (this.#world.violation || !leader || !isSettled || isOutbid) return null;
+    return () => {
+      const terms = majority.map(({ member }) => member?.status().term ?? 0);
+      if (this.#world.violation || terms.every((each) => each === term)) return;
+      this.#world.violate(
+        'stable-leader',
+        `${leader.id} led term ${term}, nothing happened to its majority, and their terms are ${terms.join(' ')}: ${this.#describeMembers()}`,
+      );
+    };
+  }
+
+  async #healAll(majority: readonly Machine[]): Promise<void> {
     if (this.#world.violation) return;
     this.#world.trace('everything heals');
+    const checkLeader = this.#watchLeaderOf(majority);
     this.#faults.heal(this.#cluster.machines);
     await this.#expectProgress('progress', this.#cluster.machines);
+    checkLeader?.();
     this.#clients.end();
     await this.#expectEmpty();
     await this.#expectEqual();
+    await this.#expectWatchersLevel();
     this.#ledger.checkCertainFailures(this.#clients.targets);
   }
 
@@ -136,9 +200,9 @@ class Run {
   }
 
   async #insist(machine: Machine): Promise<void> {
-    const target = { name: 'probe', id: `probe-${machine.id}` };
+    const target = { name: probeName, id: `probe-${machine.id}` };
     while (!(await this.#clients.register(target, machine))) await this.#wait(100);
-    while (!(await this.#clients.read('probe', false, machine))) await this.#wait(100);
+    while (!(await this.#clients.read(probeName, false, machine))) await this.#wait(100);
     this.#world.trace(`${machine.id} serves`);
   }
 
@@ -198,6 +262,24 @@ class Run {
     }
   }
 
+  /** Whoever watches has heard of everything, down to the last lease that ran out, and leaves nothing behind. */
+  async #expectWatchersLevel(): Promise<void> {
+    if (this.#world.violation) return;
+    await this.#pass(this.#progressMs, () => this.#watchers.areLevel);
+    if (this.#world.violation) return;
+    if (!this.#watchers.areLevel) {
+      this.#world.violate(
+        'watch-progress',
+        `nothing more comes to a watcher, and ${this.#cluster.journal.state.revision} is reached: ${this.#watchers.describe()}`,
+      );
+      return;
+    }
+    this.#watchers.end();
+    const watched = () => this.#cluster.machines.reduce((sum, { member }) => sum + (member?.watchers ?? 0), 0);
+    await this.#pass(1_000, () => watched() === 0);
+    if (watched() > 0) this.#world.violate('watch-leak', `${watched()} watches go on after their clients left`);
+  }
+
   #checkTraffic(): void {
     if (this.#world.violation) return;
     const { acknowledgedWrites, counts } = this.#ledger;
@@ -237,6 +319,7 @@ class Run {
       expiries: registry.expiries,
       messages: network.counts.sent,
       ...this.#ledger.counts,
+      ...this.#watchers.counts,
       silences: this.#network.counts.silences,
       ...Object.fromEntries(Object.entries(faults).map(([kind, count]) => [`fault ${kind}`, count])),
     };

@@ -1,4 +1,5 @@
 import type { MemberSettings } from '../../src/node/settings.ts';
+import type { WatchLimits } from '../../src/node/watch-hub.ts';
 import type { NetworkSettings } from './network.ts';
 import { SimulatedRandom } from './random.ts';
 
@@ -12,6 +13,7 @@ export const faultKinds = [
   'partial-partition',
   'isolated-leader',
   'flapping-link',
+  'broken-connections',
   'crash',
   'crash-in-a-step',
   'crash-all',
@@ -50,6 +52,8 @@ export interface Scenario {
   readonly rates: Readonly<Record<string, number>>;
   readonly maxRate: number;
   readonly minRate: number;
+  /** What a turn of a member's event loop takes. */
+  readonly turnMs: number;
   /** Mean lateness of a timer. */
   readonly latenessMs: number;
   readonly faults: readonly FaultKind[];
@@ -61,6 +65,10 @@ export interface Scenario {
   readonly services: number;
   readonly rivals: number;
   readonly readers: number;
+  readonly watchers: number;
+  readonly watchLimits: WatchLimits;
+  /** Mean length of a watch before its connection breaks. */
+  readonly watchForMs: number;
   /** Mean time that a client thinks between two calls. */
   readonly thinkMs: number;
   readonly callTimeoutMs: number;
@@ -82,14 +90,20 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
   // Some kinds can be done only now and then; a run in which nothing went wrong would show nothing.
   const faults =
     chosen.length > 2 ? chosen : faultKinds.filter((kind) => chosen.includes(kind) || usual.includes(kind));
-  const unhealthyAfterSeconds = random.pick([0.3, 0.8, 1.5]);
+  const watchLimits = {
+    historyEvents: random.pick([3, 30, 50_000]),
+    watchers: random.pick([2, 10_000, 10_000]),
+    queuedEvents: random.pick([2, 20, 1_000]),
+  };
+  // In proportion to everything else, but longer than what one late tick may count for.
+  const unhealthyAfterSeconds = Math.max(300, electionTimeoutMs * random.pick([2, 4, 8])) / 1_000;
   return {
     ids,
     settings: {
       clusterId: 'simulated',
       tickMs,
       electionTimeoutMs,
-      raftHeartbeatMs: tickMs * 2,
+      raftHeartbeatMs: tickMs * random.pick([1, 2, 2, 3]),
       snapshotEveryEntries: random.pick([5, 20, 20, 60, 1_000]),
       snapshotEveryBytes: 1e9,
       keepEntries: random.pick([0, 1, 5, 20]),
@@ -103,6 +117,7 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
       validateDependencies: false,
       requestTimeoutMs: random.pick([1_000, 3_000, 5_000]),
       leaderWaitMs: random.pick([300, 1_500, 3_000]),
+      watchLimits,
       maxPendingWrites: random.pick([3, 20, 1_000]),
       version: '0.0.0',
       restAddress: '',
@@ -115,6 +130,7 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
     rates,
     maxRate: 1 + spread,
     minRate: 1 - spread,
+    turnMs: random.pick([0.02, 0.2, 1]),
     latenessMs: random.pick([0.1, 1, tickMs / 4]),
     faults: faults.filter((kind) => !overrides.without?.includes(kind)),
     faultEveryMs: electionTimeoutMs * random.pick([0.3, 1, 3]),
@@ -123,8 +139,12 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
     services: Math.min(overrides.clients ?? 99, 1 + random.integer(4)),
     rivals: Math.min(overrides.clients ?? 99, random.integer(4)),
     readers: Math.min(overrides.clients ?? 99, 1 + random.integer(4)),
+    watchers: Math.min(overrides.clients ?? 99, random.integer(4)),
+    watchLimits,
+    watchForMs: electionTimeoutMs * random.pick([2, 10, 50]),
     thinkMs: electionTimeoutMs * random.pick([0.05, 0.1, 0.3]),
-    callTimeoutMs: random.pick([500, 1_000, 4_000]),
+    // Whoever waits in vain for longer than a run lasts shows nothing in it.
+    callTimeoutMs: electionTimeoutMs * random.pick([3, 8, 20]),
     lostAnswers: random.pick([0, 0, 0.02, 0.2]),
   };
 }

@@ -1,4 +1,6 @@
 import { describe, expect, test } from 'vitest';
+import { judge } from '../linearizability/judge.ts';
+import { registryModel } from '../linearizability/models/registry.ts';
 import { describeViolation, replayCommand } from './replay.ts';
 import { simulate } from './run.ts';
 import { faultKinds } from './scenario.ts';
@@ -38,9 +40,17 @@ describe('a simulation', { timeout: limitMs }, () => {
 
   test('traces the same whether somebody reads the trace or not', async () => {
     const lines: string[] = [];
-    const read = await simulate(10, {}, { line: (_, text) => lines.push(text) });
+    const read = await simulate(10, {}, { sink: { line: (_, text) => lines.push(text) } });
     expect(lines.length).toBeGreaterThan(1_000);
     expect((await simulate(10)).traceHash).toBe(read.traceHash);
+  });
+
+  test.each([3, 12, 101])('leaves a history, under seed %i, in which the judge finds an order, too', async (seed) => {
+    const { history, counts, traceHash } = await simulate(seed, {}, { records: true });
+    const judgement = judge(history?.history() ?? [], registryModel({ coldStart: (counts.coldStarts ?? 0) > 0 }));
+    expect(judgement.verdict).toBe('linearizable');
+    expect(judgement.operations).toBeGreaterThan(50);
+    expect((await simulate(seed)).traceHash).toBe(traceHash);
   });
 
   test('fails when nothing goes wrong in it, for it shows nothing then', async () => {

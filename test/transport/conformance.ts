@@ -136,6 +136,7 @@ export function describeTransport(name: string, makeWorld: () => Promise<World>)
       it('that comes back at its address hears what is sent from then on, and nothing older', async () => {
         const { a, b } = await pair();
         await b.transport.close();
+        await eventually('the end of the connection', () => a.heard.disconnectedPeers.includes('b'));
         a.transport.send('b', numbered(1));
         await eventually('the loss', () => a.heard.unreachablePeers.includes('b'));
         for (const number of upTo(50)) a.transport.send('b', numbered(number));

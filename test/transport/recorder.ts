@@ -10,6 +10,7 @@ interface Received {
 export class Recorder implements TransportHandler {
   readonly received: Received[] = [];
   readonly unreachablePeers: string[] = [];
+  readonly disconnectedPeers: string[] = [];
   readonly refusals: { readonly peer: string; readonly reason: string }[] = [];
 
   receive(from: string, incarnation: string, message: PeerMessage): void {
@@ -18,6 +19,10 @@ export class Recorder implements TransportHandler {
 
   unreachable(peer: string): void {
     this.unreachablePeers.push(peer);
+  }
+
+  disconnected(peer: string): void {
+    this.disconnectedPeers.push(peer);
   }
 
   refused(peer: string, reason: string): void {
@@ -39,6 +44,7 @@ export class Recorder implements TransportHandler {
   forget(): void {
     this.received.length = 0;
     this.unreachablePeers.length = 0;
+    this.disconnectedPeers.length = 0;
     this.refusals.length = 0;
   }
 }

@@ -6,7 +6,7 @@ import threading
 import time
 import unittest
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 import live
 
@@ -20,6 +20,10 @@ from chora_manifest_client import (
     ValidationError,
     WaitProgress,
 )
+
+
+def await_level(cache: CachedRegistry) -> None:
+    live.await_that(lambda: all(each.answer() for each in cache._mirrors.values()), "the watches have told the state")
 
 
 class Live(unittest.TestCase):
@@ -155,6 +159,20 @@ class Live(unittest.TestCase):
         found = self.reader.wait_for(["live-late"], timeout=20, on_progress=start_it)
         self.assertEqual(found["live-late"]["id"], "l")
 
+    def test_the_registry_wakes_whoever_waits(self) -> None:
+        calls: List[Callable[[Callable[[WaitProgress], None]], Any]] = [
+            lambda told: self.reader.wait_for(["manifest", "live-wake-0"], timeout=60, on_progress=told),
+            lambda told: asyncio.run(self.reader.wait_for_async(["live-wake-1"], timeout=60, on_progress=told)),
+        ]
+        for number, call in enumerate(calls):
+            looks: List[WaitProgress] = []
+            name = f"live-wake-{number}"
+            later = threading.Timer(1.5, lambda name=name: self.writer.register(name, "1.0.0", {"CLI": "x"}))
+            later.start()
+            self.assertEqual(call(looks.append)[name]["name"], name)
+            later.join()
+            self.assertLessEqual(len(looks), 2, "looks in vain; five where the registry is asked again and again")
+
     def test_who_depends_on_whom_is_told(self) -> None:
         self.writer.register("live-top", "1.0.0", {"CLI": "x"}, {"dependencies": ["live-middle"]})
         self.writer.register("live-middle", "1.0.0", {"CLI": "x"}, {"dependencies": ["live-absent"]})
@@ -169,12 +187,68 @@ class Live(unittest.TestCase):
                          [("live-middle", True), ("live-top", False)])  # fmt: skip
 
     def test_a_cache_believes_a_registry_that_lists_an_instance_no_more(self) -> None:
-        cache = CachedRegistry(self.reader, cache_ttl=0.001)
+        cache = CachedRegistry(self.reader, cache_ttl=0.001, watch=False)
         instance_id = self.writer.register("live-cache", "1.0.0", {"CLI": "x"})
         self.assertEqual(cache.get_service("live-cache")["id"], instance_id)
         self.writer.deregister("live-cache", instance_id)
         time.sleep(0.002)  # the lifetime of what the cache knows
         self.assertEqual(cache.get_instances("live-cache"), [])
+
+    def test_reads_from_memory_cost_no_request_and_show_what_changes(self) -> None:
+        first = self.writer.register("live-memory", "1.0.0", {"CLI": "x"})
+        with CachedRegistry(self.reader) as cache:
+            self.assertEqual(cache.get_service("live-memory")["id"], first)
+            await_level(cache)
+            before = live.count_of_reads()
+            for _ in range(3_000):
+                self.assertEqual(cache.get_service("live-memory")["id"], first)
+                time.sleep(0.001)
+            second = self.writer.register("live-memory", "1.0.0", {"CLI": "x"})
+            self.await_ids(cache, {first, second})
+            self.writer.deregister("live-memory", first)
+            self.await_ids(cache, {second})
+            self.writer.deregister("live-memory", second)
+            self.await_ids(cache, set())
+            self.assertEqual(live.count_of_reads(), before)
+
+    def await_ids(self, cache: CachedRegistry, ids: Set[str]) -> None:
+        live.await_that(lambda: {each["id"] for each in cache.get_instances("live-memory")} == ids, str(ids))
+
+    def test_a_cache_selects_from_what_a_watch_tells_as_the_registry_does(self) -> None:
+        conditions: List[Dict[str, Any]] = [
+            {}, {"status": "up"}, {"status": "unhealthy"}, {"tag": "live-m"}, {"tag": ["live-m", "live-n"]},
+            {"environment": "staging"}, {"interface": "REST"}, {"dependency": "live-d"}, {"region": "eu"}, {"owner": "me"},
+            {"metadata": {"live-zones": 1}}, {"metadata": {"live-zones": "b"}}, {"metadata": {"live-on": True}},
+            {"metadata": {"live-none": None}}, {"metadata": {"live-part": 0.25}}, {"metadata": {"live-on": "tru"}},
+        ]  # fmt: skip
+        shapes: List[Dict[str, Any]] = [
+            {}, {"tags": ["live-m"]}, {"tags": ["live-n", "live-m"], "environment": "staging"}, {"dependencies": ["live-d"]},
+            {"region": "eu", "owner": "me"}, {"live-zones": [1, "b", {"c": 1}]}, {"live-zones": "1", "live-on": True},
+            {"live-none": None, "live-part": 0.25}, {"live-on": "true", "live-zones": 1.0, "live-part": ["0.25"]},
+        ]  # fmt: skip
+
+        def register(shift: int) -> None:
+            for number in range(len(shapes)):
+                interfaces = {"REST": "http://h:1"} if (number + shift) % 2 else {"CLI": "x"}
+                shape = shapes[(number + shift) % len(shapes)]
+                self.writer.register("live-select", "1.0.0", interfaces, shape, instance_id=f"i-{number}")
+
+        register(0)
+        with CachedRegistry(self.reader) as cache:
+            for each in conditions:
+                cache.list_services(name="live-select", **each)
+            await_level(cache)
+            for shift in (1, 2, 3):
+                register(shift)
+                self.writer.deregister("live-select", f"i-{shift}")
+                last = max(each["revision"] for each in self.reader.list_services(name="live-select"))
+                for each in conditions:
+                    with self.subTest(each, shift=shift):
+                        asked = self.reader.list_services(name="live-select", **each)
+                        live.await_that(
+                            lambda: cache.list_services(name="live-select", **each) == asked, f"{each} at {last}"
+                        )
+            self.assertEqual(len(cache._mirrors), len(conditions))
 
     def test_an_asynchronous_block_is_listed_while_it_runs(self) -> None:
         async def main() -> None:

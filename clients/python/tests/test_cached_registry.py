@@ -32,7 +32,7 @@ class Cache(unittest.TestCase):
         self.addCleanup(self.client.close)
         self.time = FakeClock()
         self.client._clock = self.time.clock
-        self.cache = CachedRegistry(self.client, cache_ttl=30)
+        self.cache = CachedRegistry(self.client, cache_ttl=30, watch=False)
         self.registry.list_instance("s", "s-1")
 
     @property

@@ -2,13 +2,15 @@
 
 import asyncio
 import pickle
+import threading
+import time
 import unittest
 from typing import Any, Callable, List
 
 import support  # noqa: F401
 from support.fake_clock import FakeClock
 from support.fake_registry import FakeRegistry
-from support.scripted_server import refuse, unused_url
+from support.scripted_server import HangUp, Received, Respond, ScriptedServer, StaySilent, refuse, unused_url
 
 from chora_manifest_client import (
     DependenciesNotReadyError,
@@ -18,7 +20,9 @@ from chora_manifest_client import (
     ValidationError,
     WaitProgress,
 )
+from chora_manifest_client.retries import Clock
 
+INDEX = {"X-Manifest-Index": "7"}
 UNAVAILABLE = refuse(503, "service_unavailable", retryable=True)
 
 
@@ -96,10 +100,11 @@ class Wait(Base):
         super().setUp()
         self.time = FakeClock()
         self.client._clock = self.time.clock
+        self.registry.on_hold = self.time.hold
 
     def test_returns_at_once_what_is_ready(self) -> None:
         found = self.both("wait_for", ["a", "b"])
-        self.assertEqual((sorted(found), self.time.sleeps), (["a", "b"], []))
+        self.assertEqual((sorted(found), self.time.sleeps, self.time.holds), (["a", "b"], [], []))
 
     def test_waits_until_all_are_up_and_tells_of_its_progress(self) -> None:
         told: List[WaitProgress] = []
@@ -123,11 +128,125 @@ class Wait(Base):
         waiting = [each for each in logged.records if each.getMessage().startswith("waiting for")]
         self.assertEqual([each.levelname for each in waiting], ["INFO", "DEBUG", "INFO"])
 
-    def test_looks_less_and_less_often(self) -> None:
+    def test_a_wait_in_vain_costs_few_requests(self) -> None:
         with self.assertRaises(DependenciesNotReadyError):
-            self.client.wait_for(["gone"], timeout=20)
-        self.assertEqual([round(each, 2) for each in self.time.sleeps[:4]], [0.2, 0.3, 0.45, 0.68])
-        self.assertLessEqual(max(self.time.sleeps), 2.0)
+            self.client.wait_for(["a", "gone", "lost"], timeout=30)
+        self.assertEqual([round(each) for each in self.time.holds], [9, 9, 8, 2, 1, 0])
+        self.assertEqual(self.registry.count("GET"), 7 * 3 + 6, "seven looks at three services, and what was held")
+        self.assertAlmostEqual(self.time.now, 1_030, places=1)
+
+    def test_without_a_limit_it_waits_for_ever_in_few_requests(self) -> None:
+        def enough(now: WaitProgress) -> None:
+            if now.elapsed_seconds > 3_600:
+                raise KeyError("enough")
+
+        with self.assertRaises(KeyError):
+            self.client.wait_for(["gone"], timeout=None, on_progress=enough)
+        self.assertLess(self.registry.count("GET"), 2 * 3_600 / 9)
+
+    def test_where_no_question_is_held_it_looks_less_and_less_often(self) -> None:
+        def at_once(_: float) -> None:
+            pass
+
+        def too_many(request: Received) -> Any:
+            return refuse(429, "rate_limit_exceeded", retryable=True) if "index=" in request.path else None
+
+        def hang_up(request: Received) -> Any:
+            return HangUp() if "index=" in request.path else None
+
+        for hold, instead in ((at_once, None), (None, too_many), (None, hang_up)):
+            with self.subTest(hold or instead):
+                self.registry.on_hold, self.registry.instead = hold, instead
+                self.time.sleeps.clear()
+                with self.assertRaises(DependenciesNotReadyError):
+                    self.client.wait_for(["gone"], timeout=20)
+                self.assertEqual([round(each, 2) for each in self.time.sleeps[:4]], [0.2, 0.3, 0.45, 0.68])
+                self.assertLessEqual(max(self.time.sleeps), 2.0)
+
+    def test_a_registry_wakes_whoever_waits_for_a_service_that_nobody_was_yet(self) -> None:
+        self.registry.on_hold = None
+        self.client._clock = Clock()
+        calls: List[Callable[[], Any]] = [
+            lambda: self.client.wait_for(["a", "late"], timeout=60),
+            lambda: asyncio.run(self.client.wait_for_async(["a", "late"], timeout=60)),
+        ]
+        for call in calls:
+            self.registry.log.clear()
+            found: List[Any] = []
+            thread = threading.Thread(target=lambda: found.append(call()))
+            thread.start()
+            self.registry.await_that(lambda: self.registry.listeners == 1)
+            self.registry.list_instance("other", "other-1")
+            self.registry.list_instance("late", "late-1")
+            thread.join(9)
+            self.assertEqual([each["late"]["id"] for each in found], ["late-1"])
+            looks = [path for _, path in self.registry.log if path.endswith("/instances")]
+            self.assertEqual((len(looks), len(self.registry.log)), (4, 5), self.registry.log)
+            self.registry.remove_instance("late", "late-1")
+            self.registry.end_watches()
+
+    def test_services_that_come_one_by_one_are_not_waited_for_any_longer(self) -> None:
+        names = [f"late-{n}" for n in range(12)]
+        missing = list(names)
+
+        def come(_: float) -> None:
+            self.time.now += 0.5
+            self.registry.list_instance(missing[0], "one")
+            missing.pop(0)
+
+        self.registry.on_hold = come
+        self.client.wait_for(names)
+        self.assertEqual((missing, sum(self.time.sleeps)), ([], 0.0))
+
+    def test_after_a_quiet_time_a_change_is_looked_at_at_once(self) -> None:
+        course = [*[0.01] * 8, 3.0, 0.3]
+
+        def hold(_: float) -> None:
+            self.time.now += course.pop(0)
+            self.registry.list_instance("ill", "ill-1", "unhealthy" if course else "up")
+
+        self.registry.on_hold = hold
+        self.client.wait_for(["ill"])
+        self.assertGreater(self.time.sleeps[7], 1)
+        self.assertEqual(self.time.sleeps[8:], [0.0, 0.0])
+
+    def test_changes_that_make_nothing_ready_cost_less_and_less(self) -> None:
+        flaps = 0
+
+        def flap(_: float) -> None:
+            nonlocal flaps
+            flaps += 1
+            self.time.now += 0.01
+            self.registry.list_instance("ill", "ill-1", "unhealthy")
+
+        self.registry.on_hold = flap
+        with self.assertRaises(DependenciesNotReadyError):
+            self.client.wait_for(["ill"], timeout=30)
+        self.assertLess(flaps, 30)
+
+    def test_a_node_that_hangs_while_it_holds_the_question_is_left_within_the_time(self) -> None:
+        hung = ScriptedServer(Respond(200, [], INDEX), StaySilent())
+        self.addCleanup(hung.stop)
+        self.registry.on_hold = None
+        self.registry.list_instance("late", "late-1")
+        with ManifestClient([hung.url, self.registry.url], timeout=1) as client:
+            client._transport._order._preferred = 0
+            self.assertEqual(client.wait_for(["late"], timeout=8)["late"]["id"], "late-1")
+        self.assertEqual(self.registry.listeners, 0, "no time was left to hold the question elsewhere")
+
+    def test_a_single_node_that_hangs_does_not_hold_anybody_up_beyond_the_time(self) -> None:
+        hung = ScriptedServer(lambda request: StaySilent() if "index=" in request.path else Respond(200, [], INDEX))
+        self.addCleanup(hung.stop)
+        with ManifestClient(hung.url) as client:
+            calls: List[Callable[[], Any]] = [
+                lambda: client.wait_for(["s"], timeout=1),
+                lambda: asyncio.run(client.wait_for_async(["s"], timeout=1)),
+            ]
+            for call in calls:
+                began = time.monotonic()
+                with self.assertRaises(DependenciesNotReadyError):
+                    call()
+                self.assertLess(time.monotonic() - began, 4)
 
     def test_ends_when_the_time_is_over_with_one_error_about_all(self) -> None:
         began = self.time.now

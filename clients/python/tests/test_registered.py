@@ -167,8 +167,7 @@ class Signals(Base):
 
         signal.signal(signal.SIGTERM, before)
         with self.client.registered("s", "1.0.0", {"CLI": "s"}, handle_signals=True):
-            ours = signal.getsignal(signal.SIGTERM)
-            assert callable(ours)
+            ours: Any = signal.getsignal(signal.SIGTERM)
 
             def later(number: int, frame: Any) -> None:
                 calls.append("later")

@@ -40,6 +40,11 @@ class BudgetOfACall(unittest.TestCase):
         self.assertEqual(connect_seconds(4.0), 2.0)
         self.assertEqual(connect_seconds(0.5), 0.5)
 
+    def test_a_node_that_may_keep_its_answer_back_gets_that_time_in_addition(self) -> None:
+        budget = Budget(7.0, 1, FakeClock().clock)
+        self.assertEqual(budget.attempt_seconds(is_last_of_round=False, held_seconds=6.0), 6.5)
+        self.assertEqual(budget.attempt_seconds(is_last_of_round=False, held_seconds=1.0), 4.0)
+
 
 class RetryAfter(unittest.TestCase):
     def test_reads_seconds_and_dates_and_ignores_the_rest(self) -> None:

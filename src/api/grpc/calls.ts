@@ -138,8 +138,8 @@ export function unary<Request, Response>(
 class EndOfCall implements UnaryCall {
   readonly #call: ServerUnaryCall<unknown, unknown>;
   readonly #closing: AbortSignal;
-  readonly #end = new AbortController();
-  readonly #abort = () => this.#end.abort();
+  #end: AbortController | null = null;
+  readonly #abort = () => this.#end?.abort();
 
   constructor(call: ServerUnaryCall<unknown, unknown>, closing: AbortSignal) {
     this.#call = call;
@@ -147,6 +147,8 @@ class EndOfCall implements UnaryCall {
   }
 
   endSignal(): AbortSignal {
+    if (this.#end) return this.#end.signal;
+    this.#end = new AbortController();
     this.#call.on('cancelled', this.#abort);
     this.#closing.addEventListener('abort', this.#abort);
     if (this.#call.cancelled || this.#closing.aborted) this.#abort();
@@ -154,6 +156,7 @@ class EndOfCall implements UnaryCall {
   }
 
   forget(): void {
+    if (!this.#end) return;
     this.#call.off('cancelled', this.#abort);
     this.#closing.removeEventListener('abort', this.#abort);
   }

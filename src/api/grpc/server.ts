@@ -6,6 +6,7 @@ import { writeGuard } from '../auth.ts';
 import { completeLimits, type FaceLimits, type FaceOptions } from '../face.ts';
 import { clientProtocol, clusterServiceName, registryServiceName, serviceOf } from '../wire/protocol.ts';
 import { type CallContext, tolerant } from './calls.ts';
+import { takingEncoded } from './encoded.ts';
 import { HealthService } from './health-service.ts';
 import { clusterImplementation, registryImplementation } from './services.ts';
 import { encodedOnce } from './watch-stream.ts';
@@ -75,7 +76,7 @@ function tolerantService(fullName: string, { bodyBytes, heartbeatsBodyBytes }: F
   const batches = new Set(['Heartbeats', 'HeartbeatStream']);
   const methods = Object.entries(serviceOf(fullName)).map(([name, method]) => {
     const isSentToMany = method.responseStream && !method.requestStream;
-    const encoding = isSentToMany ? encodedOnce<unknown, object>(method) : method;
+    const encoding = isSentToMany ? encodedOnce<unknown, object>(method) : takingEncoded(method);
     return [name, tolerant(encoding, batches.has(name) ? heartbeatsBodyBytes : bodyBytes)];
   });
   return Object.fromEntries(methods);

@@ -1,6 +1,7 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { parseConsistency, parseInstanceFilter, parseListQuery } from '../../registry/queries.ts';
-import type { CallOptions, ReadOptions } from '../../registry/service.ts';
+import type { InstanceRecord } from '../../registry/records.ts';
+import type { CallOptions, InstancePage, ReadAnswer, ReadOptions } from '../../registry/service.ts';
 import { parseName } from '../../registry/validation.ts';
 import { parseHold } from '../../registry/watch-queries.ts';
 import { parseHeartbeatBatch } from '../heartbeat-batch.ts';
@@ -16,11 +17,17 @@ import {
   type ListServicesRequest,
   type RegisterRequest,
   type TargetMessage,
+  toInstance,
   toInstancesResponse,
 } from '../wire/messages.ts';
+import { messageOf } from '../wire/protocol.ts';
 import { type CallContext, type CallRules, type UnaryCall, unary } from './calls.ts';
+import { type Encoded, encodedInSlices } from './encoded.ts';
 import { heartbeatStream } from './heartbeat-stream.ts';
 import { watchStream } from './watch-stream.ts';
+
+const instancesResponse = messageOf<object>('manifest.v1.InstancesResponse');
+const dependencyGraph = messageOf<object>('manifest.v1.DependencyGraph');
 
 /** `manifest.v1.Registry` */
 export function registryImplementation(context: CallContext): UntypedServiceImplementation {
@@ -51,7 +58,7 @@ export function registryImplementation(context: CallContext): UntypedServiceImpl
         const filter = parseInstanceFilter(fromFilter(request.filter));
         const answer = await registry.getInstances(name, filter, readOptions(request, options, call));
         const { value: instances } = answer;
-        return toInstancesResponse({ ...answer, value: { instances, total: instances.length, next: null } });
+        return encodedPage({ ...answer, value: { instances, total: instances.length, next: null } });
       },
       isHeld,
     ),
@@ -61,17 +68,23 @@ export function registryImplementation(context: CallContext): UntypedServiceImpl
       async (request, options, call) => {
         const { filter, name, limit, offset, cursor } = request;
         const query = parseListQuery({ ...fromFilter(filter), ...present({ name, limit, offset, cursor }) });
-        return toInstancesResponse(await registry.list(query, readOptions(request, options, call)));
+        return encodedPage(await registry.list(query, readOptions(request, options, call)));
       },
       isHeld,
     ),
-    GetDependencies: unary<DependenciesRequest, object>(context, read('GetDependencies'), async (request, options) =>
-      toDependenciesResponse(
-        await registry.dependencies({ ...options, consistency: parseConsistency(request.consistency) }),
-      ),
-    ),
+    GetDependencies: unary<DependenciesRequest, object>(context, read('GetDependencies'), async (request, options) => {
+      const consistency = parseConsistency(request.consistency);
+      const answer = await registry.dependencies({ ...options, consistency });
+      return encodedInSlices(dependencyGraph, toDependenciesResponse(answer), (each) => each);
+    }),
     Watch: watchStream(context),
   };
+}
+
+function encodedPage(answer: ReadAnswer<InstancePage>): Promise<Encoded> {
+  const { instances } = answer.value;
+  const rest = toInstancesResponse({ ...answer, value: { ...answer.value, instances: [] } });
+  return encodedInSlices(instancesResponse, { ...rest, instances }, toInstance<InstanceRecord>);
 }
 
 type ReadRequest = GetServiceRequest | ListServicesRequest;

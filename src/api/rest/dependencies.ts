@@ -3,6 +3,8 @@ import { related } from '../../registry/dependencies.ts';
 import { flag, parseConsistency } from '../../registry/queries.ts';
 import { parseName } from '../../registry/validation.ts';
 import type { FaceOptions } from '../face.ts';
+import type { Operation } from './contract/operation.ts';
+import { getDependencies, getDependencyGraph, getDependents } from './contract/read-operations.ts';
 import { notListed, show } from './reads.ts';
 import { callOptions, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
 import type { Route } from './route.ts';
@@ -14,10 +16,8 @@ export function dependencyRoutes({ registry, passTokenOn }: FaceOptions): Route[
       ...callOptions(request, passTokenOn),
       consistency: parseConsistency(queryOf(request).consistency),
     });
-  const row = (path: string, alsoBare: boolean, handle: Route['handle']): Route => ({
-    method: 'GET',
-    path,
-    alsoBare,
+  const row = (operation: Operation, handle: Route['handle']): Route => ({
+    operation,
     admission: 'other',
     handle,
   });
@@ -28,7 +28,7 @@ export function dependencyRoutes({ registry, passTokenOn }: FaceOptions): Route[
     direction: 'dependencies' | 'dependents',
   ): Promise<FastifyReply> => {
     const name = parseName(pathParameter(request, 'name'));
-    refuseOtherParameters(request, ['consistency', 'transitive']);
+    refuseOtherParameters(request, getDependencies.query);
     const transitive = flag(queryOf(request), 'transitive') ?? false;
     const answer = await graphFor(request);
     const found = related(answer.value, name, direction, transitive);
@@ -40,12 +40,12 @@ export function dependencyRoutes({ registry, passTokenOn }: FaceOptions): Route[
   };
 
   return [
-    row('/dependencies', false, async (request, reply) => {
-      refuseOtherParameters(request, ['consistency']);
+    row(getDependencyGraph, async (request, reply) => {
+      refuseOtherParameters(request, getDependencyGraph.query);
       const answer = await graphFor(request);
       return show(request, reply, answer, ['graph'], answer.value);
     }),
-    row('/services/:name/dependencies', true, (request, reply) => relations(request, reply, 'dependencies')),
-    row('/services/:name/dependents', true, (request, reply) => relations(request, reply, 'dependents')),
+    row(getDependencies, (request, reply) => relations(request, reply, 'dependencies')),
+    row(getDependents, (request, reply) => relations(request, reply, 'dependents')),
   ];
 }

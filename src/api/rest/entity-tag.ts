@@ -1,4 +1,10 @@
 import { hash } from 'node:crypto';
+import { checksum } from '../../codec/checksum.ts';
+
+/*
+ * Tags are compared with others of the same address only (RFC 9110, 8.8), so what was asked needs no more than a checksum:
+ * it keeps apart what a client of many addresses might mix up.
+ */
 
 /**
  * The tag of an answer: the revision that it shows, and what was asked. Weak (RFC 9110, 8.8.1), because a heartbeat that
@@ -6,8 +12,12 @@ import { hash } from 'node:crypto';
  * Every member makes the same tag, so that a client may ask any of them next.
  */
 export function entityTag(revision: number, question: readonly unknown[]): string {
-  const digest = hash('sha256', JSON.stringify(question), 'base64url').slice(0, 16);
-  return `W/"${revision}-${digest}"`;
+  return `W/"${revision}-${checksum(Buffer.from(JSON.stringify(question))).toString(36)}"`;
+}
+
+/** The tag of a text that is answered byte by byte. */
+export function textTag(text: string): string {
+  return `"${hash('sha256', text, 'base64url').slice(0, 16)}"`;
 }
 
 /** Whether `If-None-Match` names the tag, by weak comparison (RFC 9110, 13.1.2). */

@@ -6,6 +6,15 @@ export const retryText = 'retry: 1000\n\n';
 /** Keeps the line open; clients ignore it. */
 export const commentText = ': keep-alive\n\n';
 
+/**
+ * For people who wonder why a watch begins anew that was to be resumed; clients ignore it. Empty where there is no riddle.
+ * @param from the revision after which the watch was to go on
+ */
+export function aheadText(from: number | undefined, first: WatchEvent | undefined): string {
+  if (from === undefined || first?.type !== 'compacted' || from <= first.revision) return '';
+  return `: Revision ${from} is ahead of this registry, which has come to ${first.revision}. It is a mistake, or from another registry.\n\n`;
+}
+
 /** A change is the same object for everybody who watches it, so its text is made once. */
 const textOf = new WeakMap<ChangeEvent, string>();
 

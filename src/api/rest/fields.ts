@@ -26,13 +26,15 @@ export const fieldsSchema = z
   .array(z.enum(fieldNames, `must be a field of a record: ${fieldNames.join(', ')}`))
   .transform((asked) => fieldNames.filter((name) => fieldTable[name] || asked.includes(name)));
 
+const list = z.string();
+
 /**
  * The parameter `fields`, names with commas between them: which fields are to be shown, in the order of a record.
  * `null` without it: all of them.
  * @throws RegistryError `invalid_parameter`
  */
 export function parseFields(raw: Raw): readonly Field[] | null {
-  const text = optional(raw, 'fields', z.string());
+  const text = optional(raw, 'fields', list);
   if (text === undefined) return null;
   const names = text.split(',').map((name) => name.trim());
   return parseWith(fieldsSchema, names, 'invalid_parameter', 'fields');

@@ -10,7 +10,10 @@ import { RegistryError } from '../../registry/errors.ts';
 import { AdmissionGate, type RequestKind } from '../admission.ts';
 import { completeLimits, type FaceLimits, type FaceOptions } from '../face.ts';
 import { requestIdFrom, requestIdHeader } from '../request-id.ts';
+import { describeApi } from './contract/openapi.ts';
 import { dependencyRoutes } from './dependencies.ts';
+import { descriptionRoutes } from './description-routes.ts';
+import { discoveryRoutes } from './discovery.ts';
 import { answerBrokenRequest, answerConnect, sendError } from './error-answers.ts';
 import { parseJsonBody } from './json-body.ts';
 import { OpenAnswers } from './open-answers.ts';
@@ -41,12 +44,14 @@ export function createRestGateway(options: FaceOptions): FastifyInstance {
   const closing = new AbortController();
   // Every held request and every watch listens, however many there are.
   setMaxListeners(0, closing.signal);
-  const routes = [
+  const routes: Route[] = [
     ...writeRoutes(options, limits),
     ...readRoutes(options, closing.signal),
     ...dependencyRoutes(options),
     watchRoute(options, closing.signal),
     ...operationRoutes(options),
+    ...discoveryRoutes(options),
+    ...descriptionRoutes(() => describeApi(routes)),
   ];
   const app = createServer(options, limits);
   // What is held or streamed would keep the server from closing.
@@ -136,10 +141,14 @@ function refuseUnmatched(app: FastifyInstance, methods: MethodTable): void {
     const [path = ''] = request.url.split('?', 1);
     const allowed = methods.allowed(path);
     if (allowed.length === 0) {
-      throw new RegistryError('not_found', 'There is nothing under this path. The paths begin with /v1/services.', {
-        field: 'path',
-        value: path.slice(0, 100),
-      });
+      throw new RegistryError(
+        'not_found',
+        'There is nothing under this path. GET /docs shows those there are, and GET /v1/openapi.json lists them.',
+        {
+          field: 'path',
+          value: path.slice(0, 100),
+        },
+      );
     }
     reply.header('allow', allowed.join(', '));
     throw new RegistryError('method_not_allowed', `This path takes ${allowed.join(', ')}.`, {
@@ -158,11 +167,11 @@ function refuseUnmatched(app: FastifyInstance, methods: MethodTable): void {
 const workOf = new WeakMap<FastifyRequest, Promise<unknown>>();
 
 function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
-  const { method, admission, bodyBytes } = route;
+  const { operation, admission, bodyBytes } = route;
   const isHeld = (request: FastifyRequest) => route.isHeld?.(request) === true;
   for (const url of pathsOf(route)) {
     app.route({
-      method,
+      method: operation.method,
       url,
       ...(bodyBytes === undefined ? {} : { bodyLimit: bodyBytes }),
       ...(admission === null ? {} : { onRequest: admit(gate, admission, isHeld) }),

@@ -3,38 +3,38 @@ import { RegistryError } from '../../registry/errors.ts';
 import { flag } from '../../registry/queries.ts';
 import type { ClusterService, HealthReport } from '../../registry/service.ts';
 import type { FaceOptions } from '../face.ts';
+import type { Operation } from './contract/operation.ts';
+import { getCluster, getHealth, getLiveness, getMetrics, getReadiness } from './contract/other-operations.ts';
 import { callOptions, queryOf, refuseOtherParameters } from './requests.ts';
 import type { Route } from './route.ts';
 
 /** For whoever runs the registry. None of them waits for a place: an overloaded member must still be seen. */
 export function operationRoutes({ cluster, metrics, passTokenOn }: FaceOptions): Route[] {
-  const row = (path: string, alsoBare: boolean, handle: Route['handle']): Route => ({
-    method: 'GET',
-    path,
-    alsoBare,
+  const row = (operation: Operation, handle: Route['handle']): Route => ({
+    operation,
     admission: null,
     handle: (request, reply) => handle(request, reply.header('cache-control', 'no-store')),
   });
   return [
-    row('/livez', true, async (request, reply) => say(request, reply, 200, { status: 'alive' })),
-    row('/readyz', true, async (request, reply) => {
+    row(getLiveness, async (request, reply) => say(request, reply, 200, { status: 'alive' })),
+    row(getReadiness, async (request, reply) => {
       const { status, reason } = await healthOf(cluster, request, passTokenOn);
       return status === 'healthy'
         ? say(request, reply, 200, { status: 'ready' })
         : say(request, reply.header('retry-after', 1), 503, { status: 'not ready', reason: reason ?? 'unknown' });
     }),
-    row('/health', false, async (request, reply) => {
+    row(getHealth, async (request, reply) => {
       const report = await healthOf(cluster, request, passTokenOn);
       if (report.status === 'healthy') return reply.send(report);
       return reply.status(503).header('retry-after', 1).send(report);
     }),
-    row('/cluster', false, async (request, reply) => {
-      refuseOtherParameters(request, ['hash']);
+    row(getCluster, async (request, reply) => {
+      refuseOtherParameters(request, getCluster.query);
       return reply.send(
         await cluster.status({ ...callOptions(request, passTokenOn), stateHash: flag(queryOf(request), 'hash') }),
       );
     }),
-    row('/metrics', false, async (_request, reply) => {
+    row(getMetrics, async (_request, reply) => {
       if (!metrics) throw new RegistryError('not_found', 'This process keeps no metrics.');
       return reply.type(metrics.contentType).send(await metrics.render());
     }),

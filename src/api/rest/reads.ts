@@ -5,10 +5,13 @@ import type { InstanceFilter, ListQuery, ReadAnswer, ReadOptions } from '../../r
 import { parseInstanceId, parseName } from '../../registry/validation.ts';
 import { holdParameters, parseHold } from '../../registry/watch-queries.ts';
 import type { FaceOptions } from '../face.ts';
+import type { Operation } from './contract/operation.ts';
+import { getInstance, getService, getServiceInstances, listInstances } from './contract/read-operations.ts';
 import { entityTag, namesTag } from './entity-tag.ts';
 import { parseFields, shown } from './fields.ts';
 import { callOptions, endSignal, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
 import type { Route } from './route.ts';
+import { jsonInSlices } from './sliced-json.ts';
 
 const recordParameters = ['consistency', 'fields'] as const;
 
@@ -34,17 +37,15 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
     const records = shown(answer.value, fields);
     return { name, filter, answer, records, question: [name, conditions(filter), fields] };
   };
-  const row = (path: string, handle: Route['handle']): Route => ({
-    method: 'GET',
-    path,
-    alsoBare: true,
+  const row = (operation: Operation, handle: Route['handle']): Route => ({
+    operation,
     admission: 'other',
     isHeld: (request) => queryOf(request).index !== undefined,
     handle,
   });
 
   return [
-    row('/services', async (request, reply) => {
+    row(listInstances, async (request, reply) => {
       const query = parseListQuery(queryOf(request), readParameters);
       const fields = parseFields(queryOf(request));
       const answer = await registry.list(query, heldCallOf(request, reply));
@@ -57,17 +58,17 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
       }
       return show(request, reply, answer, ['list', conditions(query), fields], shown(instances, fields));
     }),
-    row('/services/:name', async (request, reply) => {
+    row(getService, async (request, reply) => {
       const { name, filter, answer, records, question } = await instancesOf(request, reply);
       const [first, ...others] = records;
       if (!first) throw notListed(reply, answer, `No instance of service '${name}' is listed${narrowed(filter)}.`);
       return show(request, reply, answer, ['service', ...question], others.length === 0 ? first : records);
     }),
-    row('/services/:name/instances', async (request, reply) => {
+    row(getServiceInstances, async (request, reply) => {
       const { answer, records, question } = await instancesOf(request, reply);
       return show(request, reply, answer, ['instances', ...question], records);
     }),
-    row('/services/:name/:id', async (request, reply) => {
+    row(getInstance, async (request, reply) => {
       const name = parseName(pathParameter(request, 'name'));
       const id = parseInstanceId(pathParameter(request, 'id'));
       refuseOtherParameters(request, recordParameters);
@@ -81,18 +82,19 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
 }
 
 /** Sends an answer, or that the client's copy of it is still good. @param question what was asked, for the tag */
-export function show(
+export async function show(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: ReadAnswer<unknown>,
   question: readonly unknown[],
   body: object,
-): FastifyReply {
+): Promise<FastifyReply> {
   const tag = entityTag(answer.revision, question);
   sayHowFresh(reply, answer);
   // A copy may be kept, but is to be confirmed with the registry each time.
   reply.header('etag', tag).header('cache-control', 'no-cache');
-  return namesTag(request.headers['if-none-match'], tag) ? reply.status(304).send() : reply.send(body);
+  if (namesTag(request.headers['if-none-match'], tag)) return reply.status(304).send();
+  return reply.type('application/json; charset=utf-8').send(await jsonInSlices(body));
 }
 
 function sayHowFresh(reply: FastifyReply, { revision, leader, staleness_ms }: ReadAnswer<unknown>): void {
@@ -113,7 +115,7 @@ function narrowed(filter: InstanceFilter): string {
 }
 
 /** The conditions that were given, in one order whatever the order of the query string. */
-function conditions(query: ListQuery): [string, unknown][] {
+export function conditions(query: ListQuery): [string, unknown][] {
   return Object.entries(query)
     .filter(([, value]) => value !== undefined)
     .map(([name, value]): [string, unknown] => [name, Array.isArray(value) ? [...new Set(value)].sort() : value])

@@ -1,13 +1,10 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { RequestKind } from '../admission.ts';
+import type { Operation } from './contract/operation.ts';
 
-/** One row of the contract. */
+/** One row of the contract, and how it is served. */
 export interface Route {
-  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE';
-  /** Without the prefix `/v1`; parameters as `:name`. */
-  readonly path: string;
-  /** Whether it is served without the prefix `/v1`, too. */
-  readonly alsoBare: boolean;
+  readonly operation: Operation;
   /** `null`: answered even when there are too many requests. */
   readonly admission: RequestKind | null;
   /** Requests that wait for long and have a limit of their own: they take no place among those that are under way. */
@@ -16,8 +13,9 @@ export interface Route {
   handle(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply>;
 }
 
-export function pathsOf({ path, alsoBare }: Route): string[] {
-  return alsoBare ? [`/v1${path}`, path] : [`/v1${path}`];
+/** Where it is served; parameters as `:name`. */
+export function pathsOf({ operation: { path, prefixes } }: Route): string[] {
+  return prefixes.map((prefix) => prefix + path.replace(/\{(\w+)\}/g, ':$1'));
 }
 
 /** Tells which methods a path takes, for paths that the router did not match with the method asked for. */
@@ -26,7 +24,8 @@ export class MethodTable {
 
   constructor(routes: readonly Route[]) {
     for (const route of routes) {
-      const methods = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
+      const { method } = route.operation;
+      const methods = method === 'GET' ? ['GET', 'HEAD'] : [method];
       for (const path of pathsOf(route)) this.#rows.push({ segments: path.split('/'), methods });
     }
   }

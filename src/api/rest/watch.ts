@@ -8,7 +8,8 @@ import { parseWatchQuery } from '../../registry/watch-queries.ts';
 import { asRegistryError, errorBody } from '../error-table.ts';
 import type { FaceOptions } from '../face.ts';
 import { stopping } from '../stopping.ts';
-import { closedText, commentText, eventText, retryText } from './event-text.ts';
+import { watch } from './contract/read-operations.ts';
+import { aheadText, closedText, commentText, eventText, retryText } from './event-text.ts';
 import { callOptions, endSignal, queryOf } from './requests.ts';
 import type { Route } from './route.ts';
 
@@ -23,9 +24,7 @@ const stuckMs = 30_000;
 /** `GET /watch`: changes as Server-Sent Events. @param closing ends every watch, because this process stops */
 export function watchRoute({ registry, passTokenOn, logger }: FaceOptions, closing: AbortSignal): Route {
   return {
-    method: 'GET',
-    path: '/watch',
-    alsoBare: false,
+    operation: watch,
     // Watches have a limit of their own.
     admission: null,
     async handle(request, reply) {
@@ -39,7 +38,7 @@ export function watchRoute({ registry, passTokenOn, logger }: FaceOptions, closi
       const events = registry.watch(query, options)[Symbol.asyncIterator]();
       // Until the first event is there, the watch can still fail as any request does.
       const first = await events.next();
-      begin(reply);
+      begin(reply, retryText + aheadText(query.from, first.done ? undefined : first.value));
       const stream = new EventStream(reply.raw);
       try {
         for (let next = first; !next.done; next = await events.next()) await stream.send(next.value);
@@ -70,14 +69,14 @@ function resumed(query: WatchQuery, request: FastifyRequest): WatchQuery {
 }
 
 /** From here on the answer is written past the framework. */
-function begin(reply: FastifyReply): void {
+function begin(reply: FastifyReply, text: string): void {
   reply.hijack();
   reply.raw.writeHead(200, {
     ...(reply.getHeaders() as Record<string, string>),
     'content-type': 'text/event-stream; charset=utf-8',
     'x-accel-buffering': 'no',
   });
-  reply.raw.write(retryText);
+  reply.raw.write(text);
 }
 
 /** Writes events to one connection, as fast as it takes them and no faster. */

@@ -3,6 +3,13 @@ import { writeGuard } from '../auth.ts';
 import type { FaceLimits, FaceOptions } from '../face.ts';
 import { parseHeartbeatBatch } from '../heartbeat-batch.ts';
 import { countHeartbeats } from '../heartbeat-counting.ts';
+import {
+  deregisterInstance,
+  heartbeat,
+  heartbeatInstance,
+  heartbeats,
+  registerInstance,
+} from './contract/write-operations.ts';
 import { callOptions, targetOf, wantsRepresentation } from './requests.ts';
 import type { Route } from './route.ts';
 
@@ -14,15 +21,14 @@ export function writeRoutes(options: FaceOptions, limits: FaceLimits): Route[] {
     guard(request.headers.authorization);
     return callOptions(request, passTokenOn);
   };
-  const heartbeat = async (request: FastifyRequest, reply: FastifyReply, target: unknown) =>
+  const renew = async (request: FastifyRequest, reply: FastifyReply, target: unknown) =>
     acknowledge(request, reply, await leases.heartbeat(target, callOf(request)));
-  const shared = { alsoBare: true, bodyBytes: limits.bodyBytes } as const;
+  const { bodyBytes } = limits;
 
   return [
     {
-      ...shared,
-      method: 'POST',
-      path: '/services',
+      operation: registerInstance,
+      bodyBytes,
       admission: 'other',
       async handle(request, reply) {
         const { created, ...result } = await registry.register(request.body, callOf(request));
@@ -32,23 +38,19 @@ export function writeRoutes(options: FaceOptions, limits: FaceLimits): Route[] {
       },
     },
     {
-      ...shared,
-      method: 'PUT',
-      path: '/services/:name/:id/heartbeat',
+      operation: heartbeatInstance,
+      bodyBytes,
       admission: 'heartbeat',
-      handle: (request, reply) => heartbeat(request, reply, targetOf(request)),
+      handle: (request, reply) => renew(request, reply, targetOf(request)),
     },
     {
-      ...shared,
-      method: 'PUT',
-      path: '/heartbeat',
+      operation: heartbeat,
+      bodyBytes,
       admission: 'heartbeat',
-      handle: (request, reply) => heartbeat(request, reply, request.body),
+      handle: (request, reply) => renew(request, reply, request.body),
     },
     {
-      method: 'POST',
-      path: '/heartbeats',
-      alsoBare: false,
+      operation: heartbeats,
       admission: 'heartbeat',
       bodyBytes: limits.heartbeatsBodyBytes,
       async handle(request, reply) {
@@ -58,9 +60,8 @@ export function writeRoutes(options: FaceOptions, limits: FaceLimits): Route[] {
       },
     },
     {
-      ...shared,
-      method: 'DELETE',
-      path: '/services/:name/:id',
+      operation: deregisterInstance,
+      bodyBytes,
       admission: 'other',
       async handle(request, reply) {
         const call = callOf(request);

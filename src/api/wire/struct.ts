@@ -20,8 +20,12 @@ const maxDepth = 48;
 
 /** A JSON object as a message. What JSON leaves out (`undefined`) is left out. */
 export function toStruct(object: Readonly<Record<string, unknown>>): StructMessage {
-  const present = Object.entries(object).filter(([, value]) => value !== undefined);
-  return { fields: Object.fromEntries(present.map(([key, value]) => [key, toValue(value)])) };
+  // Without a prototype, a key called __proto__ is one like any other.
+  const fields: Record<string, ValueMessage> = Object.create(null);
+  for (const key of Object.keys(object)) {
+    if (object[key] !== undefined) fields[key] = toValue(object[key]);
+  }
+  return { fields };
 }
 
 /** A JSON value as a message. */
@@ -30,7 +34,7 @@ export function toValue(value: unknown): ValueMessage {
   if (typeof value === 'string') return { stringValue: value };
   if (typeof value === 'boolean') return { boolValue: value };
   if (Array.isArray(value)) return { listValue: { values: value.map(toValue) } };
-  if (typeof value === 'object' && value !== null) return { structValue: toStruct({ ...value }) };
+  if (typeof value === 'object' && value !== null) return { structValue: toStruct(value as Record<string, unknown>) };
   return { nullValue: 0 };
 }
 

@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { type Command, Option } from 'commander';
 import type { CommandIo } from '../command-io.ts';
 import { DevCluster } from '../dev-cluster.ts';
 import { prepareData } from '../dev-data.ts';
@@ -12,8 +12,9 @@ import {
   planCluster,
   restUrlOf,
 } from '../dev-plan.ts';
-import { checkPorts } from '../dev-ports.ts';
+import { CommandError, exitCodes } from '../exit-codes.ts';
 import { type Colour, paint, renderTable } from '../output.ts';
+import { checkPorts } from '../ports.ts';
 import { watchStopSignals } from '../stop-signals.ts';
 import { version } from '../version.ts';
 import { checkEnvironment } from './serve.ts';
@@ -27,12 +28,18 @@ interface DevFlags {
 
 const colours: Readonly<Record<JournalLine['kind'], Colour | null>> = { good: 'green', bad: 'red', plain: null };
 
+/** What others call it, and no misspelling that the parser would recognize. */
+const notNodes = new Option('--members <COUNT>').hideHelp().argParser((count) => {
+  throw new CommandError(`how many members is said with --nodes ${count}`, exitCodes.usage);
+});
+
 export function addDevCommand(program: Command, io: CommandIo): void {
   program
     .command('dev')
     .summary('run a whole cluster on this machine')
     .description('Runs a whole cluster on loopback, a process for each member, and tells what happens in it.')
     .option('--nodes <COUNT>', 'how many members: 1, 3, 5 or 7', '3')
+    .addOption(notNodes)
     .option('--base-port <PORT>', 'REST port of the first member; the others follow in steps of ten', '8500')
     .option('--data <DIR>', 'where data and logs are kept', '.manifest/dev')
     .option('--fresh', 'forget the data of earlier runs')
@@ -55,7 +62,9 @@ async function dev(flags: DevFlags, io: CommandIo): Promise<void> {
   const memberCount = parseMemberCount(flags.nodes);
   const plan = planCluster(memberCount, parseBasePort(flags.basePort, memberCount), flags.data);
   checkEnvironment(environmentOfMembers(process.env));
-  await checkPorts(plan);
+  const ports = plan.flatMap(({ restPort, grpcPort, peerPort }) => [restPort, grpcPort, peerPort]);
+  const options = ports.map((port) => ({ port, option: '--base-port' }));
+  await checkPorts(options, '127.0.0.1');
   prepareData(flags.data, plan, flags.fresh === true);
 
   const signals = watchStopSignals();

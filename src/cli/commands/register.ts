@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { ChildCommand } from '../child-command.ts';
+import { ChildCommand, obstacleTo } from '../child-command.ts';
 import type { CommandIo } from '../command-io.ts';
 import { addConnectionOptions, type ConnectionFlags, connectionFrom } from '../connection-options.ts';
 import { CommandEnded, CommandError, exitCodes, exitCodesHelp } from '../exit-codes.ts';
@@ -30,6 +30,8 @@ export function addRegisterCommand(program: Command, io: CommandIo, trailing: re
     .option('--dependency <SERVICE>', 'a service that it depends on; may be repeated', collect)
     .option('--description <TEXT>', 'what it is')
     .option('--environment <NAME>', 'development, staging or production')
+    .option('--region <NAME>', 'where it runs')
+    .option('--owner <NAME>', 'whose it is')
     .option('--metadata <JSON>', 'more metadata, as a JSON object')
     .option('--heartbeat-interval <SECONDS>', 'a heartbeat interval of its own')
     .option('--unhealthy-after <SECONDS>', 'its own time without a heartbeat until it is unhealthy')
@@ -40,8 +42,8 @@ export function addRegisterCommand(program: Command, io: CommandIo, trailing: re
       'after',
       `
 With --keep-alive, all output of the command is its own, signals are forwarded to it, and its exit code is this one's (128
-and its number for a signal, 127 where there is no such program). It starts although no member answers, and is registered
-as soon as one does; where the registry refuses the record, it does not start.
+and its number for a signal, 127 where there is no such program: then nothing is registered). It starts although no member
+answers, and is registered as soon as one does; where the registry refuses the record, it does not start.
 
 Examples:
   $ chora-manifest register billing --version 2.1.0 --interface REST=http://10.0.0.7:9000 --tag core
@@ -93,6 +95,11 @@ async function runRegistered(
     throw new CommandError('the record must have a name, and an id that is a text', exitCodes.usage);
   }
   const tell = (text: string) => io.writeError(`chora-manifest: ${text}\n`);
+  const obstacle = await obstacleTo(command);
+  if (obstacle !== null) {
+    tell(obstacle.message);
+    throw new CommandEnded(obstacle.exitCode);
+  }
   const child = new ChildCommand(io.signals, process.stdin.isTTY === true);
   const lease = new KeptLease(connection, { ...record, name, id } satisfies IdentifiedRecord, tell);
   try {

@@ -6,9 +6,10 @@ import { configVariable, type OptionSpec, optionTable, variableOf } from '../../
 import { type MemberOptions, OptionsError, readOptions } from '../../config/options.ts';
 import { CommandError, exitCodes } from '../exit-codes.ts';
 import { exitWithParentFlag, parentEnded } from '../parent-end.ts';
+import { checkPorts } from '../ports.ts';
 import type { RunningMember } from '../serve-member.ts';
 import { explainStartFailure } from '../start-failure.ts';
-import { watchStopSignals, within } from '../stop-signals.ts';
+import { endAtOnce, watchStopSignals, within } from '../stop-signals.ts';
 import { version } from '../version.ts';
 
 const specs: readonly OptionSpec[] = optionTable;
@@ -48,7 +49,8 @@ Examples:
   $ MANIFEST_AUTH_TOKEN=… chora-manifest serve --config manifest.json
 
 Exit codes:
-  0 stopped as told   1 could not start or go on   2 the options cannot be used`,
+  0 stopped as told   1 could not start or go on   2 the options cannot be used
+  137 ended at once: told twice, or not stopped within --shutdown-grace-ms`,
     )
     .action((flags: ServeFlags) => serve(flags));
 }
@@ -68,21 +70,23 @@ async function serve(flags: ServeFlags): Promise<void> {
   for (const warning of warningsOf(options)) logger.warn(warning);
 
   const signals = watchStopSignals();
-  void signals.again.then(() => process.exit(exitCodes.failure));
+  void signals.again.then((signal) => endAtOnce(`told again, by ${signal}`));
   const told = Promise.race(flags.exitWithParent ? [signals.first, parentEnded()] : [signals.first]);
-  const member = await start(options, logger);
-  logger.info({ rest: options.restAddress, grpc: options.grpcAddress }, 'serving');
+  const starting = start(options, logger).then((member) => {
+    logger.info({ rest: options.restAddress, grpc: options.grpcAddress }, 'serving');
+    return member;
+  });
 
-  const ended = await Promise.race([told, member.failed]);
+  const ended = await Promise.race([told, starting.then(({ failed }) => failed)]);
   if (ended instanceof Error) throw new CommandError(`this member cannot go on: ${ended.message}`);
   logger.info({ because: ended }, 'stopping; a second signal ends at once');
   const inTime = await within(
-    member.stop().then(() => true),
+    starting.then((member) => member.stop()).then(() => true),
     options.shutdownGraceMs,
     false,
   );
-  if (!inTime) throw new CommandError(`stopping took longer than shutdown-grace-ms (${options.shutdownGraceMs} ms)`);
-  logger.info('stopped');
+  if (inTime) return logger.info('stopped');
+  endAtOnce(`not stopped within shutdown-grace-ms (${options.shutdownGraceMs} ms)`);
 }
 
 /** @throws CommandError with every problem */
@@ -109,17 +113,18 @@ export function checkEnvironment(environment: Readonly<Record<string, string | u
 }
 
 async function start(options: MemberOptions, logger: Logger): Promise<RunningMember> {
+  const ports = [
+    { port: options.restPort, option: '--rest-port' },
+    { port: options.grpcPort, option: '--grpc-port' },
+    { port: options.peerPort, option: '--peer-port' },
+  ];
+  await checkPorts(ports, options.host);
   // Loaded only here: the commands that ask a registry start the faster.
   const { serveMember } = await import('../serve-member.ts');
   try {
     return await serveMember(options, logger);
   } catch (error) {
     logger.debug({ err: error }, 'could not start');
-    const ports = [
-      { port: options.restPort, option: '--rest-port' },
-      { port: options.grpcPort, option: '--grpc-port' },
-      { port: options.peerPort, option: '--peer-port' },
-    ];
     throw explainStartFailure(error, ports, options.host);
   }
 }

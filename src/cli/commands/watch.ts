@@ -56,7 +56,12 @@ async function watch(name: string | undefined, flags: WatchFlags, io: CommandIo)
   void watchStopSignals(io.signals).first.then(() => end.abort());
   hint(io, 'Watching; Ctrl+C ends it.\n');
   const tell = (text: string) => io.writeError(`${text}\n`);
-  for await (const event of watchRegistry(connection, request, end.signal, tell)) io.write(lineOf(event, flags, io));
+  for await (const event of watchRegistry(connection, request, end.signal, tell)) {
+    if (event.event === 'compacted' && from !== null && from > event.revision) {
+      hint(io, `Revision ${from} has not been reached: the registry is at ${event.revision}. What there is follows.\n`);
+    }
+    io.write(lineOf(event, flags, io));
+  }
 }
 
 function lineOf(event: WatchedEvent, { output }: WatchFlags, io: CommandIo): string {

@@ -162,7 +162,7 @@ export const memberMutations: readonly Mutation[] = [
   {
     trap: 37,
     title: 'A watcher that has caught up is not told to wait under its topic',
-    file: 'src/node/watch-hub.ts',
+    file: 'src/node/subscription.ts',
     search: '        this.#hub.wait(this);\n',
     replacement: '',
     caughtBy: [{ test: 'test/node/watch-hub.test.ts' }],
@@ -178,7 +178,7 @@ export const memberMutations: readonly Mutation[] = [
   {
     trap: 38,
     title: 'A watcher is woken by what does not meet its conditions',
-    file: 'src/node/watch-hub.ts',
+    file: 'src/node/subscription.ts',
     search: '    if (!concerns(event, this.#filter)) return;\n',
     replacement: '',
     caughtBy: [{ test: 'test/node/watch-hub.test.ts' }],
@@ -186,7 +186,7 @@ export const memberMutations: readonly Mutation[] = [
   {
     trap: 38,
     title: 'A watcher that does not read lets events pile up',
-    file: 'src/node/watch-hub.ts',
+    file: 'src/node/subscription.ts',
     search: 'if (this.#queue.length >= this.#hub.queuedEvents) {',
     replacement: 'if (this.#queue.length < 0) {',
     caughtBy: [{ test: 'test/node/watch-hub.test.ts' }],

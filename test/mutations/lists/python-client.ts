@@ -62,4 +62,61 @@ export const pythonClientMutations: readonly Mutation[] = [
       },
     ],
   },
+  {
+    trap: 36,
+    title: 'A watch of a registry that lost its data takes the place of what was known before',
+    file: 'clients/python/src/chora_manifest_client/answers.py',
+    search:
+      '            if known.revision is not None and (answer.revision is None or answer.revision < known.revision):\n                return False\n',
+    replacement: '',
+    caughtBy: [
+      {
+        test: 'clients/python/tests/test_watched_answers.py',
+        named: 'test_a_registry_that_lost_its_data_is_believed_once_it_lists_somebody',
+      },
+      {
+        test: 'clients/python/tests/test_watched_answers.py',
+        named: 'test_reads_do_not_go_back_when_a_watch_is_behind_what_was_asked',
+      },
+    ],
+  },
+  {
+    trap: 36,
+    title: 'A node that fell silent is taken to tell that nothing changes',
+    file: 'clients/python/src/chora_manifest_client/mirror.py',
+    search: 'return self._watch.is_connected and self._monotonic() - self._watch.heard_at < LEVEL_SECONDS',
+    replacement: 'return self._watch.is_connected',
+    caughtBy: [
+      {
+        test: 'clients/python/tests/test_watched_answers.py',
+        named: 'test_a_node_that_falls_silent_is_not_believed_for_longer_than_the_lifetime',
+      },
+    ],
+  },
+  {
+    trap: 37,
+    title: 'A Python watch tells again what it was told before',
+    file: 'clients/python/src/chora_manifest_client/watch_events.py',
+    search: '            if told is not None and revision <= told:\n                return []\n',
+    replacement: '',
+    caughtBy: [
+      {
+        test: 'clients/python/tests/test_watch.py',
+        named: 'test_goes_on_after_the_last_event_however_a_stream_ends',
+      },
+    ],
+  },
+  {
+    trap: 37,
+    title: 'A Python watch tells a state by halves',
+    file: 'clients/python/src/chora_manifest_client/watch_events.py',
+    search: '            self._state.append(WatchEvent("current", _record(data)))\n            return []',
+    replacement: '            return [WatchEvent("current", _record(data))]',
+    caughtBy: [
+      {
+        test: 'clients/python/tests/test_watch.py',
+        named: 'test_a_state_is_told_whole_and_begins_anew_where_it_was_cut_short',
+      },
+    ],
+  },
 ];

@@ -277,6 +277,12 @@ export class Cluster {
     member.pump();
   }
 
+  disconnected(id: NodeId, peer: NodeId): void {
+    const member = this.member(id);
+    member.core.reportDisconnected(peer);
+    member.pump();
+  }
+
   crash(id: NodeId): void {
     this.member(id).crash();
     for (let i = this.#transfers.length - 1; i >= 0; i--) {

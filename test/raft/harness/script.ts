@@ -17,7 +17,7 @@ import { describeStatus, Trace } from './trace.ts';
  *   deliver a->b             what is in flight there now; deliver a->b 2: the first two; deliver all: until silence
  *   drop a->b                loses what is in flight there; cut a->b, heal a->b, heal all: from now on
  *   hold a                   a's writes stay under way; finish a: the one under way ends; release a: all do from now on
- *   propose a x y            read a 7        transfer a b        unreachable a b
+ *   propose a x y            read a 7        transfer a b        unreachable a b   disconnected a b
  *   snapshot a 2             a takes one and keeps two entries before it
  *   crash a, restart a       timeout a 3: the election timeouts that a draws from now on are 13 ticks
  *   elect a                  its timeout passes while the others' leases have ended, and everything is delivered
@@ -108,6 +108,7 @@ const steps: ReadonlyMap<string, Step> = new Map<string, Step>([
   ['read', (cluster, id, context) => cluster.read(id, Number(context))],
   ['transfer', (cluster, id, to) => cluster.transfer(id, to ?? '')],
   ['unreachable', (cluster, id, peer) => cluster.unreachable(id, peer ?? '')],
+  ['disconnected', (cluster, id, peer) => cluster.disconnected(id, peer ?? '')],
   ['snapshot', (cluster, id, keepEntries) => cluster.takeSnapshot(id, count(keepEntries))],
   ['crash', (cluster, id) => cluster.crash(id)],
   ['restart', (cluster, id) => cluster.restart(id)],

@@ -28,7 +28,7 @@ class RegistryAnswer:
 
     def copies(self) -> List[ServiceRecord]:
         """The records, for callers that may change them."""
-        return cast(List[ServiceRecord], _copy(list(self.records)))
+        return [copied(record) for record in self.records]
 
 
 def joined(records: Sequence[ServiceRecord], pages: Sequence[RegistryAnswer]) -> RegistryAnswer:
@@ -63,6 +63,23 @@ class LastAnswers:
         self._answers[question] = answer
         return True
 
+    def follow(self, question: Question, answer: RegistryAnswer) -> bool:
+        """Takes what a watch has told, unless something later is known: so that reads never go back.
+
+        A watch that catches up may be behind what was asked meanwhile. One of a registry that lost its data tells lower
+        revisions; it is taken once a question, answered by the same registry, has been accepted.
+
+        Returns:
+            Whether it was taken.
+        """
+        known = self._answers.get(question)
+        if known is not None:
+            if answer.at < known.at:
+                return False
+            if known.revision is not None and (answer.revision is None or answer.revision < known.revision):
+                return False
+        return self.accept(question, answer)
+
     def forget(self, question: Question) -> None:
         """Drops an answer that is too old to be of use."""
         self._answers.pop(question, None)
@@ -82,6 +99,11 @@ def _confirms(empty: RegistryAnswer, known: RegistryAnswer) -> bool:
     if not empty.is_linearizable or empty.revision is None:
         return False
     return known.revision is None or empty.revision >= known.revision
+
+
+def copied(record: ServiceRecord) -> ServiceRecord:
+    """A record for a caller that may change it."""
+    return cast(ServiceRecord, _copy(record))
 
 
 def _copy(value: Any) -> Any:

@@ -35,7 +35,8 @@ class AsyncLane:
             if self._executor is None:
                 self._executor = ThreadPoolExecutor(self._calls_at_once, thread_name_prefix=self._name)
             # Context variables go along, as with asyncio.to_thread, for those who trace requests through logs.
-            return self._executor.submit(contextvars.copy_context().run, call)
+            context = contextvars.copy_context()
+            return self._executor.submit(lambda: context.run(call))
 
     def close(self) -> None:
         """Takes no more calls; those that were taken end by themselves."""

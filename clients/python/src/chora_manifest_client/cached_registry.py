@@ -1,4 +1,4 @@
-"""Reads that are answered from memory for a while, and from the last known answers while no node can be reached."""
+"""Reads that are answered from memory, which watches keep level, and from the last known answers while no node answers."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import functools
 import logging
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Callable, Dict, Iterable, List, Mapping, Optional, Tuple, Union
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Callable, Dict, Iterable, List, Mapping, Optional, Type, Union
 
 from . import arguments, fork_safety
-from .answers import LastAnswers, Question, RegistryAnswer
+from .answers import LastAnswers, Question, RegistryAnswer, copied
 from .errors import ManifestError, RateLimitError, ServiceNotFoundError, UnavailableError
 from .filters import Filters, MetadataValue, filters_of
+from .mirror import Mirror
 from .records import ServiceRecord
-from .selection import TurnTaker
+from .selection import TurnTaker, health_rank
 
 if TYPE_CHECKING:
     from .client import ManifestClient
@@ -29,6 +32,9 @@ _PAUSE_SECONDS = 2.0
 #: Answers that are too old are dropped once there are more than this.
 _MANY = 1_000
 
+#: Questions that are watched at once, each over a connection of its own. Others are asked again after ``cache_ttl``.
+MIRRORS_AT_MOST = 32
+
 
 class CachedRegistry:
     """Looks services up as ``ManifestClient`` does, and remembers the answers.
@@ -36,24 +42,39 @@ class CachedRegistry:
     It is an object of its own, rather than an option of the client, so that a reader of the program sees at each call
     whether it may be answered from memory; ``resolve``, ``wait_for`` and all writes never are.
 
-    - An answer is given from memory for ``cache_ttl`` seconds. Then one caller asks again, and the others wait for it.
-    - While no node can be reached, the last known answer is given for up to ``keep`` seconds.
-    - A full answer is never replaced by an empty one that is not confirmed: by a linearizable read, at a revision that
-      is no older. A registry that came back without its data cannot make services vanish at once.
+    - The first time, a question is asked. From then on a watch keeps its answer level: reads cost no request, however
+      many there are, and show a change as soon as the watch tells it. At most 32 questions are watched at once; one that
+      nobody has asked for ``keep`` seconds makes room for others.
+    - While no watch keeps it level, because its node was lost, there are too many, or the question has a ``version``, an
+      answer is given from memory for ``cache_ttl`` seconds. Then one caller asks again, and the others wait for it.
+    - While no node can be reached, the last known answer is given for up to ``keep`` seconds. Then reads fail with
+      ``UnavailableError``.
+    - Reads do not go back in time, and a full answer is never replaced by an empty one that is not confirmed: by a
+      linearizable read or the registry's own order of changes, at a revision that is no older. A registry that came
+      back without its data cannot make services vanish at once.
 
-    Thread safe. Calls that end in ``_async`` return at once where memory can answer.
+    What a read shows is behind by what the watch takes to tell a change, some milliseconds as a rule. Where the node that
+    tells falls silent it is behind by up to 20 seconds, or ``cache_ttl`` if that is more; where that node is cut off from
+    its cluster, by up to 30 seconds until it ends the watch.
+    ``last_heartbeat`` is that of the latest change, as heartbeats that change nothing are not told.
 
-    >>> registry = CachedRegistry(client, cache_ttl=30)
+    Thread safe. Calls that end in ``_async`` return at once where memory can answer. The watches run in daemon threads
+    and end with the cache, with ``close``, and with the client.
+
+    >>> registry = CachedRegistry(client)
     >>> url = registry.get_service("orchestrator")["interfaces"]["REST"]
     """
 
-    def __init__(self, client: "ManifestClient", cache_ttl: float = 30.0, keep: float = 300.0) -> None:
-        """Prepares an empty cache.
+    def __init__(
+        self, client: "ManifestClient", cache_ttl: float = 30.0, keep: float = 300.0, *, watch: bool = True
+    ) -> None:
+        """Prepares an empty cache; nothing is sent before the first read.
 
         Args:
             client: asks the registry. It stays the caller's, to be closed by the caller.
-            cache_ttl: seconds for which an answer is given without asking.
+            cache_ttl: seconds for which an answer that no watch keeps level is given without asking.
             keep: seconds for which an answer may be given while no node can be reached.
+            watch: whether answers are kept level by watches. Without, they are asked for again after ``cache_ttl``.
 
         Raises:
             ValidationError: an argument is unusable; ``field`` names it.
@@ -65,12 +86,14 @@ class CachedRegistry:
         self._answers = LastAnswers()
         self._turns = TurnTaker()
         self._asking: Dict[Question, _Asking] = {}
+        self._watches = watch
+        self._mirrors: Dict[Question, Mirror] = {}
         self._pause_until = float("-inf")
         fork_safety.watch(self)
 
     def get_service(self, name: str) -> ServiceRecord:
         """See ``ManifestClient.get_service``. The remembered instances are given in turn."""
-        return self._turns.pick(name, _some(name, self.get_instances(name)))
+        return self._picked(name, self._answer(_instances_of(name)))
 
     def get_instances(
         self,
@@ -98,7 +121,7 @@ class CachedRegistry:
             region=region,
             owner=owner,
         )
-        return self._answer(*self._instances_question(name, filters))
+        return self._answer(_instances_of(name, filters)).copies()
 
     def list_services(
         self,
@@ -127,11 +150,11 @@ class CachedRegistry:
             owner=owner,
             name=name,
         )
-        return self._answer(*self._list_question(filters))
+        return self._answer(_list_of(filters)).copies()
 
     async def get_service_async(self, name: str) -> ServiceRecord:
         """See ``get_service``."""
-        return self._turns.pick(name, _some(name, await self.get_instances_async(name)))
+        return self._picked(name, await self._answer_async(_instances_of(name)))
 
     async def get_instances_async(
         self,
@@ -159,7 +182,7 @@ class CachedRegistry:
             region=region,
             owner=owner,
         )
-        return await self._answer_async(*self._instances_question(name, filters))
+        return (await self._answer_async(_instances_of(name, filters))).copies()
 
     async def list_services_async(
         self,
@@ -188,38 +211,64 @@ class CachedRegistry:
             owner=owner,
             name=name,
         )
-        return await self._answer_async(*self._list_question(filters))
+        return (await self._answer_async(_list_of(filters))).copies()
 
     def clear(self) -> None:
         """Forgets everything: the next calls ask the registry."""
+        self._end_watches()
         self._answers.forget_all()
         self._pause_until = float("-inf")
 
+    def close(self) -> None:
+        """Ends the watches. Later reads are asked for again after ``cache_ttl``."""
+        self._watches = False
+        self._end_watches()
+
+    def __enter__(self) -> "CachedRegistry":
+        return self
+
+    def __exit__(
+        self,
+        kind: Optional[Type[BaseException]],
+        error: Optional[BaseException],
+        traceback: Optional[TracebackType],
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # The threads know their mirrors only, so that those of a cache which nobody holds any more end.
+        if hasattr(self, "_mirrors"):
+            self._end_watches()
+
+    def _end_watches(self) -> None:
+        ended, self._mirrors = self._mirrors, {}
+        for mirror in list(ended.values()):
+            mirror.close()
+
     def forget_after_fork(self) -> None:
-        """In a forked child, which has none of the parent's threads to finish what they ask."""
+        """In a forked child, which has none of the parent's threads to finish what they ask, or to take events."""
         self._asking = {}
+        self._mirrors = {}
         self._turns.forget_after_fork()
 
-    def _instances_question(self, name: str, filters: Filters) -> "Tuple[Question, Callable[[], RegistryAnswer]]":
-        arguments.service_name(name)
-        return ("instances", name, filters), functools.partial(self._client._ask_instances, name, filters)
+    def _picked(self, name: str, answer: RegistryAnswer) -> ServiceRecord:
+        if not answer.records:
+            raise ServiceNotFoundError("service_not_found", f"No instance of {name} is listed.", value=name)
+        return copied(self._turns.pick(name, answer.records))
 
-    def _list_question(self, filters: Filters) -> "Tuple[Question, Callable[[], RegistryAnswer]]":
-        return ("list", filters), functools.partial(self._client._ask_list, filters)
+    def _answer(self, lookup: "_Lookup") -> RegistryAnswer:
+        return self._remembered(lookup.question) or self._asked_once(lookup)
 
-    def _answer(self, question: Question, ask: Callable[[], RegistryAnswer]) -> List[ServiceRecord]:
-        answer = self._remembered(question) or self._asked_once(question, ask)
-        return answer.copies()
-
-    def _asked_once(self, question: Question, ask: Callable[[], RegistryAnswer]) -> RegistryAnswer:
+    def _asked_once(self, lookup: "_Lookup") -> RegistryAnswer:
         """Asks, or waits for what another thread that is asking the same is told, be it an error."""
+        question = lookup.question
         own = _Asking()
         asking = self._asking.setdefault(question, own)
         if asking is not own and asking.thread != own.thread:
             return asking.future.result()
         # A signal handler that interrupts its own thread's question asks once more: it would wait for itself.
         try:
-            answer = self._remembered(question) or self._refreshed(question, ask)
+            answer = self._remembered(question) or self._refreshed(lookup)
             own.future.set_result(answer)
             return answer
         except Exception as problem:
@@ -232,16 +281,19 @@ class CachedRegistry:
             if asking is own:
                 self._asking.pop(question, None)
 
-    async def _answer_async(
-        self, question: Question, ask: Callable[[], RegistryAnswer]
-    ) -> List[ServiceRecord]:
-        answer = self._remembered(question)
+    async def _answer_async(self, lookup: "_Lookup") -> RegistryAnswer:
+        answer = self._remembered(lookup.question)
         if answer is not None:
-            return answer.copies()
-        return await self._client._in_thread(functools.partial(self._answer, question, ask))
+            return answer
+        return await self._client._in_thread(functools.partial(self._answer, lookup))
 
     def _remembered(self, question: Question) -> Optional[RegistryAnswer]:
         """An answer that may be given without asking."""
+        mirror = self._mirrors.get(question)
+        if mirror is not None:
+            told = mirror.answer()
+            if told is not None and self._answers.follow(question, told) and mirror.is_level:
+                return told
         answer = self._answers.get(question)
         if answer is None:
             return None
@@ -254,11 +306,12 @@ class CachedRegistry:
             return answer
         return None
 
-    def _refreshed(self, question: Question, ask: Callable[[], RegistryAnswer]) -> RegistryAnswer:
+    def _refreshed(self, lookup: "_Lookup") -> RegistryAnswer:
+        question = lookup.question
         answer: Optional[RegistryAnswer] = None
         problem: ManifestError
         try:
-            answer = ask()
+            answer = lookup.ask(self._client)
         except ManifestError as error:
             if not _is_silence(error):
                 raise
@@ -267,6 +320,7 @@ class CachedRegistry:
             if self._answers.accept(question, answer):
                 self._pause_until = float("-inf")
                 self._answers.forget_older_than(self._monotonic() - self._keep_seconds, _MANY)
+                self._watch(lookup)
                 return answer
             problem = ManifestError("unconfirmed", "The registry lists nothing any more, and shows an older state.")
         last = self._answers.get(question)
@@ -280,6 +334,58 @@ class CachedRegistry:
             raise problem
         self._answers.accept(question, answer)
         return answer
+
+    def _watch(self, lookup: "_Lookup") -> None:
+        """Keeps the answer level from now on, where that is possible."""
+        if not self._watches or not lookup.filters.are_judged_here:
+            return
+        unread_since = self._monotonic() - self._keep_seconds
+        for question, mirror in list(self._mirrors.items()):
+            if mirror.has_ended or mirror.read_at < unread_since:
+                self._mirrors.pop(question, None)
+                mirror.close()
+        if lookup.question in self._mirrors or len(self._mirrors) >= MIRRORS_AT_MOST:
+            return
+        watch = self._client._watch(lookup.filters, initial=True)
+        mirror = Mirror(watch, lookup.filters, lookup.order, self._monotonic)
+        if self._mirrors.setdefault(lookup.question, mirror) is not mirror:
+            return  # a signal handler was quicker
+        try:
+            mirror.start()
+        except RuntimeError as problem:  # no more threads, or the interpreter is about to end
+            self._mirrors.pop(lookup.question, None)
+            _logger.info("answers are not kept level by a watch: %s", problem)
+
+
+@dataclass(frozen=True)
+class _Lookup:
+    """What a caller wants to know."""
+
+    question: Question
+    ask: "Callable[[ManifestClient], RegistryAnswer]"
+    #: What a watch of the same is to tell.
+    filters: Filters
+    #: The registry's order of the records, as a key to sort by.
+    order: Callable[[ServiceRecord], Any]
+
+
+def _instances_of(name: str, filters: Filters = Filters()) -> _Lookup:
+    arguments.service_name(name)
+    return _Lookup(
+        ("instances", name, filters),
+        lambda client: client._ask_instances(name, filters),
+        replace(filters, service=name),
+        lambda record: (health_rank(record), record["id"]),
+    )
+
+
+def _list_of(filters: Filters) -> _Lookup:
+    return _Lookup(
+        ("list", filters),
+        lambda client: client._ask_list(filters),
+        filters,
+        lambda record: (record["name"], record["id"]),
+    )
 
 
 class _Asking:
@@ -297,8 +403,3 @@ def _is_silence(error: ManifestError) -> bool:
         "unexpected_answer",
     )
 
-
-def _some(name: str, records: List[ServiceRecord]) -> List[ServiceRecord]:
-    if not records:
-        raise ServiceNotFoundError("service_not_found", f"No instance of {name} is listed.", value=name)
-    return records

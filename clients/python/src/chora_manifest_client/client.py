@@ -12,6 +12,7 @@ from . import arguments, dependencies
 from .async_lane import AsyncLane
 from .dependencies import WaitProgress
 from .dependency_graph import DependencyGraph, ServiceDependencies, ServiceDependents
+from .errors import RateLimitError, UnavailableError
 from .filters import MetadataValue
 from .heartbeat_schedule import HookResult
 from .heartbeats_async import AsyncHeartbeatManager
@@ -220,11 +221,24 @@ class ManifestClient(SyncManifestClient):
         wait = dependencies.Wait(arguments.optional_seconds(timeout, "timeout"), on_progress, self._clock)
         longest_seconds = self._transport.timeout_seconds
         return await dependencies.wait_for_async(
-            self._look_up_async, checked, wait, longest_seconds
+            self._look_up_async, checked, wait, self._await_change_async, longest_seconds
         )
 
     async def _look_up_async(self, name: str, seconds: Optional[float]) -> dependencies.Found:
         return await self._in_thread(functools.partial(self._look_up, name, seconds))
+
+    async def _await_change_async(self, awaited: dependencies.Awaited) -> None:
+        try:
+            await asyncio.wait_for(self._next_change(awaited), awaited.seconds)
+        except (asyncio.TimeoutError, UnavailableError, RateLimitError):
+            pass
+
+    async def _next_change(self, awaited: dependencies.Awaited) -> None:
+        # A watch rather than a question that is held: its thread is a daemon that ends at once when the wait is cancelled,
+        # where the lane's would hold up other calls, and the interpreter's exit.
+        async with self.watch_async(service=awaited.name, from_revision=awaited.after) as events:
+            async for _ in events:
+                break
 
     def watch_async(
         self,

@@ -28,8 +28,6 @@ class EventStream:
         self._connection = connection
         self._text = EventText()
         self._response: Optional[http.client.HTTPResponse] = None
-        #: When the node was heard last, on the monotonic clock, in seconds.
-        self.heard_at = time.monotonic()
 
     def begin(self, path: str, headers: Mapping[str, str], answer_seconds: float) -> Optional[Answer]:
         """Asks, and waits for the answer to begin. Returns it whole where it is not a stream of events.
@@ -43,7 +41,6 @@ class EventStream:
             response = self._response = self._connection.http.getresponse()
             named = {key.lower(): value for key, value in response.getheaders()}
             if response.status == 200 and named.get("content-type", "").startswith("text/event-stream"):
-                self.heard_at = time.monotonic()
                 return None
             return Answer(response.status, named, response.read(MAX_ANSWER_BYTES))
         except (OSError, ValueError, http.client.HTTPException) as problem:
@@ -63,7 +60,6 @@ class EventStream:
             raise EndedError(f"the stream from {self.endpoint} broke off ({reason_of(problem)})") from problem
         if not piece:
             raise EndedError(f"{self.endpoint} ended the stream")
-        self.heard_at = time.monotonic()
         return self._text.take(piece)
 
     def abort(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Iterable, List, Mapping, Optional, Tuple, Union
 
 from . import arguments
 from .errors import ValidationError
+from .records import ServiceRecord
 
 #: Names and values of a query string.
 Query = Tuple[Tuple[str, str], ...]
@@ -34,6 +35,25 @@ class Filters:
     metadata: Tuple[Tuple[str, str], ...] = ()
     name: Optional[str] = None
     service: Optional[str] = None
+
+    @property
+    def are_judged_here(self) -> bool:
+        """Whether ``match`` can tell; ranges of versions are left to the registry, so that there is one reading of them."""
+        return self.version is None
+
+    def match(self, record: ServiceRecord) -> bool:
+        """Whether a record meets all conditions but ``version``, as the registry would say."""
+        metadata = record["metadata"]
+        return (
+            (self.service is None or record["name"] == self.service)
+            and (self.name is None or record["name"].startswith(self.name))
+            and (self.status is None or record["status"] == self.status)
+            and (self.environment is None or metadata.get("environment") == self.environment)
+            and (self.interface is None or self.interface in record["interfaces"])
+            and (self.dependency is None or self.dependency in metadata.get("dependencies", ()))
+            and all(tag in metadata.get("tags", ()) for tag in self.tag)
+            and all(key in metadata and _is_said(metadata[key], text) for key, text in self.metadata)
+        )
 
     def query(self) -> Query:
         """The conditions as parameters of a request."""
@@ -84,6 +104,10 @@ def _given(**values: Optional[str]) -> Mapping[str, str]:
 
 def _invalid(message: str, field: str) -> ValidationError:
     return ValidationError("validation_error", message, field=field)
+
+
+def _is_said(value: Any, text: str) -> bool:
+    return any(_as_text(each) == text for each in (value if isinstance(value, list) else [value]))
 
 
 def _as_text(value: Any) -> Optional[str]:

@@ -38,15 +38,18 @@ class Budget:
         """Seconds until the call must end; zero or less when it must end now."""
         return self._deadline - self._clock.monotonic()
 
-    def attempt_seconds(self, is_last_of_round: bool) -> float:
+    def attempt_seconds(self, is_last_of_round: bool, held_seconds: float = 0.0) -> float:
         """The seconds that the next attempt may take.
 
         While others can follow, it gets half of what is left, so that a node which hangs does not use up the call.
+
+        Args:
+            held_seconds: time that the node may take before it begins to answer.
         """
         left_seconds = max(0.001, self.left_seconds)
         if is_last_of_round and self._round == self._rounds:
             return left_seconds
-        return min(left_seconds, max(_LEAST_ATTEMPT_SECONDS, left_seconds / 2))
+        return min(left_seconds, held_seconds + max(_LEAST_ATTEMPT_SECONDS, (left_seconds - held_seconds) / 2))
 
     def next_round(self, at_least_seconds: float) -> bool:
         """Waits before the next round: longer each time, and never in step with other clients.

@@ -26,8 +26,9 @@ class TurnTaker:
 
     def pick(self, name: str, records: Sequence[ServiceRecord]) -> ServiceRecord:
         """The next one among those in the best health. ``records`` must not be empty."""
-        best = min(_rank(record) for record in records)
-        candidates = sorted((record for record in records if _rank(record) == best), key=lambda record: record["id"])
+        best = min(health_rank(record) for record in records)
+        candidates = [record for record in records if health_rank(record) == best]
+        candidates.sort(key=lambda record: record["id"])
         with self._lock:
             last_id = self._last_id_by_name.pop(name, None)
             if last_id is None:
@@ -45,5 +46,6 @@ class TurnTaker:
         self._lock = threading.RLock()
 
 
-def _rank(record: ServiceRecord) -> int:
+def health_rank(record: ServiceRecord) -> int:
+    """Zero for the best health."""
     return _PREFERENCE.get(record["status"], len(_PREFERENCE))

@@ -188,13 +188,8 @@ class SyncManifestClient:
             ServiceNotFoundError: no instance is listed.
             UnavailableError: no node could answer.
         """
-        return self._get_service(name, consistency)
-
-    def _get_service(
-        self, name: str, consistency: Optional[str], timeout_seconds: Optional[float] = None
-    ) -> ServiceRecord:
         request = Request("GET", f"/v1/services/{arguments.service_name(name)}", _query(consistency=consistency))
-        found = self._transport.call(request, timeout_seconds=timeout_seconds).content
+        found = self._transport.call(request).content
         records = cast(List[ServiceRecord], found if isinstance(found, list) else [found])
         if not records:
             raise ServiceNotFoundError("service_not_found", f"No instance of {name} is listed.", value=name)
@@ -235,12 +230,14 @@ class SyncManifestClient:
         )
         return list(self._ask_instances(name, filters, consistency).records)
 
-    def _ask_instances(self, name: str, filters: Filters, consistency: Optional[str] = None) -> RegistryAnswer:
+    def _ask_instances(
+        self, name: str, filters: Filters, consistency: Optional[str] = None, timeout_seconds: Optional[float] = None
+    ) -> RegistryAnswer:
         asked_at = self._clock.monotonic()
         path = f"/v1/services/{arguments.service_name(name)}/instances"
         query = filters.query() + _query(consistency=consistency)
         try:
-            return _answer(self._transport.call(Request("GET", path, query)), asked_at)
+            return _answer(self._transport.call(Request("GET", path, query), timeout_seconds=timeout_seconds), asked_at)
         except ServiceNotFoundError:
             return RegistryAnswer([], None, False, asked_at)
 
@@ -376,6 +373,9 @@ class SyncManifestClient:
     ) -> Dict[str, ServiceRecord]:
         """Waits until an instance of each service is ``up``. A registry that cannot be reached is waited for, too.
 
+        The registry is not asked again and again: it holds the question until something changes, and wakes the caller,
+        also for services that are not listed yet.
+
         Args:
             timeout: seconds to wait at most; ``None`` for as long as it takes.
             on_progress: called after each look that found some not ready; what it raises ends the wait. The logger
@@ -391,15 +391,25 @@ class SyncManifestClient:
         checked = dependencies.checked_names(names)
         wait = dependencies.Wait(arguments.optional_seconds(timeout, "timeout"), on_progress, self._clock)
         longest_seconds = self._transport.timeout_seconds
-        return dependencies.wait_for(self._look_up, checked, wait, longest_seconds, self._clock)
+        return dependencies.wait_for(self._look_up, checked, wait, self._await_change, longest_seconds, self._clock)
 
     def _look_up(self, name: str, seconds: Optional[float]) -> "dependencies.Found":
         try:
-            return self._get_service(name, None, seconds)
-        except ServiceNotFoundError:
-            return None
+            answer = self._ask_instances(name, Filters(), timeout_seconds=seconds)
         except (UnavailableError, RateLimitError) as error:
             return error
+        return dependencies.Look(self._turns.pick(name, answer.records) if answer.records else None, answer.revision)
+
+    def _await_change(self, awaited: "dependencies.Awaited") -> None:
+        # The registry may hold a question for a sixteenth longer than it was asked to.
+        held_seconds = awaited.seconds * 16 / 17
+        path = f"/v1/services/{awaited.name}/instances"
+        query = _query(index=str(awaited.after), wait=f"{max(1, int(held_seconds * 1_000))}ms")
+        request = Request("GET", path, query, held_seconds=awaited.seconds)
+        try:
+            self._transport.call(request, rounds=1, timeout_seconds=awaited.limit_seconds)
+        except (UnavailableError, RateLimitError):
+            pass
 
     def watch(
         self,
@@ -462,6 +472,15 @@ class SyncManifestClient:
         if from_revision is not None:
             arguments.whole_number(from_revision, "from_revision", 0)
         patience_seconds = arguments.optional_seconds(patience, "patience")
+        return self._watch(filters, initial, from_revision, patience_seconds)
+
+    def _watch(
+        self,
+        filters: Filters,
+        initial: bool = False,
+        from_revision: Optional[int] = None,
+        patience_seconds: Optional[float] = None,
+    ) -> Watch:
         made = Watch(self._transport, filters.query(), initial, from_revision, patience_seconds, self._clock)
         self._watches.add(made)
         return made

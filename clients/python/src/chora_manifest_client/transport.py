@@ -38,6 +38,8 @@ class Request:
     body: Optional[bytes] = None
     #: "Not listed" is success where an earlier attempt, whose answer was lost, may have done the work.
     is_removal: bool = False
+    #: For so long the registry may keep the answer back, as it was asked to.
+    held_seconds: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ class Transport:
             to_ask = self._order.in_order()
             while to_ask:
                 endpoint = to_ask.pop(0)
-                attempt_seconds = budget.attempt_seconds(is_last_of_round=not to_ask)
+                attempt_seconds = budget.attempt_seconds(is_last_of_round=not to_ask, held_seconds=request.held_seconds)
                 outcome = self._attempt(endpoint, request, request_id, attempt_seconds)
                 if isinstance(outcome, Reply):
                     return replace(outcome, maybe_repeated=outcome.maybe_repeated or may_have_happened)
@@ -155,8 +157,8 @@ class Transport:
                     waits_seconds.append(error.retry_after_seconds)
                 if isinstance(error, RateLimitError):
                     break  # asking the next node at once would be the very thing that it complains about
-                if budget.left_seconds <= 0:
-                    break
+                if budget.left_seconds <= request.held_seconds:
+                    break  # another node could not keep it back for so long
             if not budget.next_round(min(waits_seconds, default=0.0)):
                 raise _last_word(error, problems, request, may_have_happened)
 

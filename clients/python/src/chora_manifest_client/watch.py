@@ -56,27 +56,25 @@ class Watch:
         self._reconnects = Reconnects(transport.endpoints, clock, patience_seconds)
         self._endpoint = self._reconnects.next_endpoint()
         self._stream: Optional[EventStream] = None
+        self._has_begun = False
         self._is_connected = False
         self._is_closed = False
+        self._monotonic = clock.monotonic
+        #: When a node that tells was heard last, be it with a sign of life only; on the clock's monotonic time, in seconds.
+        self.heard_at = float("-inf")
         # A queue rather than an event, as a signal handler may ring it in the middle of anything.
         self._bell: "queue.SimpleQueue[None]" = queue.SimpleQueue()
         fork_safety.watch(self)
 
     @property
     def is_connected(self) -> bool:
-        """Whether a node is telling changes just now."""
+        """Whether a node is telling changes just now: from its first event, or first whole state, until it is left."""
         return self._is_connected
 
     @property
     def is_closed(self) -> bool:
         """Whether it ended, or is about to: no more events."""
         return self._is_closed
-
-    @property
-    def heard_at(self) -> float:
-        """When the node that tells was heard last, on the monotonic clock, in seconds."""
-        stream = self._stream
-        return float("-inf") if stream is None else stream.heard_at
 
     def __iter__(self) -> Iterator[WatchEvent]:
         return self
@@ -88,6 +86,15 @@ class Watch:
             StopIteration: the watch or its client was closed.
             ManifestError: the registry refuses it, or no node could be reached for as long as ``patience`` allows.
         """
+        while True:
+            event = self._next_of_any_kind()
+            if event is None:
+                raise StopIteration
+            if event.type != PROGRESS:
+                return event
+
+    def _next_of_any_kind(self) -> Optional[WatchEvent]:
+        """Waits for the next event or ``progress``. ``None`` once the watch was closed."""
         while not self._is_closed:
             if not self._ready:
                 self._fill()
@@ -96,9 +103,8 @@ class Watch:
             event = self._ready[0]
             self._note(event)
             self._ready.popleft()
-            if event.type != PROGRESS:
-                return event
-        raise StopIteration
+            return event
+        return None
 
     def _note(self, event: WatchEvent) -> None:
         if event.revision is not None and event.type != "compacted":
@@ -143,11 +149,14 @@ class Watch:
         """Waits for something to be told: for a while, so that it may also return with nothing."""
         try:
             stream = self._stream
-            if stream is None or not self._is_connected:
+            if stream is None or not self._has_begun:
                 stream = self._connected()
             for sent in stream.read():
                 self._ready.extend(self._order.take(sent, self._told()))
+                self._is_connected = not (self._is_closed or self._order.is_holding_back)
             self._reconnects.heard()
+            if self._is_connected:
+                self.heard_at = self._monotonic()
         except _SETBACKS as problem:
             self._set_back(problem)
         except ClosedError:
@@ -165,7 +174,7 @@ class Watch:
             raise EndedError("closed")
         self._transport.begin_stream(stream, Request("GET", "/v1/watch", self._query + self._beginning()))
         self._reconnects.begun(self._endpoint)
-        self._is_connected = not self._is_closed
+        self._has_begun = True
         return stream
 
     def _beginning(self) -> Query:
@@ -197,6 +206,7 @@ class Watch:
             pass
 
     def _drop_stream(self) -> None:
+        self._has_begun = False
         self._is_connected = False
         # A state that was cut short is asked for again as a whole.
         self._order = EventOrder()
@@ -208,6 +218,7 @@ class Watch:
         """In a forked child: the connection is the parent's."""
         self._bell = queue.SimpleQueue()
         self._order = EventOrder()
+        self._has_begun = False
         self._is_connected = False
         stream, self._stream = self._stream, None
         if stream is not None:

@@ -58,6 +58,11 @@ class EventOrder:
     def __init__(self) -> None:
         self._state: List[WatchEvent] = []
 
+    @property
+    def is_holding_back(self) -> bool:
+        """Whether a state has begun that is not whole yet."""
+        return bool(self._state)
+
     def take(self, sent: SentEvent, told: Optional[int]) -> List[WatchEvent]:
         """What is to be told now: nothing, one event, or a state with its end.
 

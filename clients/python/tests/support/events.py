@@ -14,11 +14,11 @@ def event_text(event: str, data: Dict[str, Any], id: Optional[int] = None) -> st
 
 
 def change(
-    revision: int, type: str = "registered", id: str = "s-1", name: str = "s", status: str = "", **more: Any
+    revision: int, kind: str = "registered", id: str = "s-1", name: str = "s", status: str = "", **more: Any
 ) -> str:
-    gone = type in ("deregistered", "expired")
+    gone = kind in ("deregistered", "expired")
     shown = record(name, id, status or ("down" if gone else "up"), revision=revision, **more)
-    return event_text(type, shown, revision)
+    return event_text(kind, shown, revision)
 
 
 def current(id: str = "s-1", name: str = "s", **more: Any) -> str:

@@ -1,0 +1,137 @@
+import type { ServiceNode } from './dependencies.ts';
+import type { Instance } from './machine.ts';
+import type { Status } from './records.ts';
+import { lowerBound, SortedKeys } from './sorted-keys.ts';
+
+/**
+ * One registration's place in the catalog. It lasts as long as its lease, so a heartbeat replaces one field and touches
+ * no index.
+ */
+export interface Entry {
+  instance: Instance;
+  readonly service: ListedService;
+  /** In the service's list by id, while there is one. */
+  position: number;
+}
+
+/**
+ * One service's instances, and what they are as a whole.
+ *
+ * The list by id is handed out as it is, and a change after that copies it first. So whoever took the lists of all
+ * services at once has one state, for the price of a reference each.
+ */
+export class ListedService {
+  readonly name: string;
+  readonly #entries = new Map<string, Entry>();
+  readonly #ids = new SortedKeys();
+  readonly #counts: Record<Status, number> = { up: 0, unknown: 0, unhealthy: 0 };
+  /** How many instances say that they depend on each. */
+  readonly #dependencies = new Map<string, number>();
+  /** By id; `null` since an instance came or went. */
+  #sorted: Instance[] | null = null;
+  /** Somebody was given `#sorted`, and counts on it. */
+  #isShared = false;
+  #dependencyNames: readonly string[] | null = [];
+  #node: ServiceNode | null = null;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  find(id: string): Entry | undefined {
+    return this.#entries.get(id);
+  }
+
+  /** Takes an instance whose id is not listed. */
+  add(instance: Instance): Entry {
+    const { id, metadata } = instance.registration;
+    const entry: Entry = { instance, service: this, position: -1 };
+    this.#entries.set(id, entry);
+    this.#ids.add(id);
+    this.#sorted = null;
+    this.#count(instance.status, 1);
+    for (const dependency of metadata.dependencies ?? []) this.#depend(dependency, 1);
+    return entry;
+  }
+
+  replace(entry: Entry, after: Instance): void {
+    const before = entry.instance;
+    entry.instance = after;
+    if (before.status !== after.status) {
+      this.#count(before.status, -1);
+      this.#count(after.status, 1);
+    }
+    if (this.#sorted === null) return;
+    if (this.#isShared) this.#sorted = [...this.#sorted];
+    this.#isShared = false;
+    this.#sorted[entry.position] = after;
+  }
+
+  remove({ instance }: Entry): void {
+    const { id, metadata } = instance.registration;
+    this.#entries.delete(id);
+    this.#ids.delete(id);
+    this.#sorted = null;
+    this.#count(instance.status, -1);
+    for (const dependency of metadata.dependencies ?? []) this.#depend(dependency, -1);
+  }
+
+  #count(status: Status, change: 1 | -1): void {
+    this.#counts[status] += change;
+    this.#node = null;
+  }
+
+  #depend(on: string, change: 1 | -1): void {
+    const count = (this.#dependencies.get(on) ?? 0) + change;
+    if (count === 0) this.#dependencies.delete(on);
+    else this.#dependencies.set(on, count);
+    // The list is kept until it differs: whoever has seen it sees at once that it is the same.
+    if (count === 0 || (count === 1 && change === 1)) this.#dependencyNames = null;
+  }
+
+  /** Whether the list by id is ready to be read. */
+  get isInOrder(): boolean {
+    return this.#sorted !== null;
+  }
+
+  /** By id. What is listed now: the array stays as it is. */
+  sorted(): readonly Instance[] {
+    if (this.#sorted === null) {
+      const sorted: Instance[] = [];
+      for (const id of this.#ids.all()) {
+        const entry = this.#entries.get(id);
+        if (entry) entry.position = sorted.push(entry.instance) - 1;
+      }
+      this.#sorted = sorted;
+    }
+    this.#isShared = true;
+    return this.#sorted;
+  }
+
+  /** In the list by id, of the first instance with a greater id. */
+  positionAfter(id: string): number {
+    const ids = this.#ids.all();
+    const position = lowerBound(ids, id);
+    return ids[position] === id ? position + 1 : position;
+  }
+
+  /** The same object until something in it changes. */
+  node(): ServiceNode {
+    if (this.#node === null) {
+      const { up, unknown, unhealthy } = this.#counts;
+      this.#dependencyNames ??= [...this.#dependencies.keys()].sort();
+      this.#node = {
+        name: this.name,
+        status: up > 0 ? 'up' : unknown > 0 ? 'unknown' : 'unhealthy',
+        instances: up + unknown + unhealthy,
+        instances_up: up,
+        dependencies: this.#dependencyNames,
+      };
+    }
+    return this.#node;
+  }
+}
