@@ -56,8 +56,7 @@ function options(ports: readonly ListeningPort[]): string {
 /** The error's code; `null` when the port is free. */
 function tryToListen(port: number, host: string): Promise<string | null> {
   return new Promise((resolve) => {
-    // Who connects in this moment must not keep it from ending.
-    const server = createServer((socket) => socket.destroy());
+    const server = createServer();
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message));
     server.listen(port, host, () => server.close(() => resolve(null)));
   });

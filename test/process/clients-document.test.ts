@@ -68,8 +68,12 @@ afterAll(async () => {
 
 const environment = () => ({ ...process.env, MANIFEST_ENDPOINTS: cluster?.grpcAddresses.join(',') ?? '' });
 
-async function output(program: string): Promise<string> {
-  const { stdout } = await run(process.execPath, [program], { cwd: directory, env: environment(), timeout: 60_000 });
+async function output(program: string, ...parameters: readonly string[]): Promise<string> {
+  const { stdout } = await run(process.execPath, [program, ...parameters], {
+    cwd: directory,
+    env: environment(),
+    timeout: 60_000,
+  });
   return stdout;
 }
 
@@ -89,6 +93,9 @@ test('the programs of the document are compiled against the built package', asyn
     'watch.ts',
     'dependencies.ts',
     'proxy.ts',
+    'interfaces.ts',
+    'diagnose.ts',
+    'complete.ts',
   ]);
 });
 
@@ -140,4 +147,53 @@ test('the dependency resolver', async () => {
 
 test('the proxy', async () => {
   expect(await output('proxy.js')).toBe('POST /deploy was taken\n');
+});
+
+test('the choice of an interface', async () => {
+  expect(await output('interfaces.js')).toBe(
+    'CLI: composer-cli\nMCP: tcp://10.0.0.1:7000\nREST: http://10.0.0.1:8600\nfor agents: composer\n',
+  );
+});
+
+test('the diagnosis of an instance, and of one that is not there', async () => {
+  const [gateway] = (await client?.getInstances('gateway', {}))?.value ?? [];
+  const said = await output('diagnose.js', 'gateway', gateway?.id ?? '');
+  expect(said).toMatch(
+    /^registry healthy, led by node-\d; \d+ instances\nregistered: gateway,(manifest,)?orchestrator/,
+  );
+  expect(said).toMatch(/\ngateway-[0-9a-f]{8} is up, last heard of at \S+Z\nheartbeat succeeded: 300 s until /);
+  const missing = await output('diagnose.js', 'gateway', 'no-such-one');
+  expect(missing).toMatch(/\nno-such-one is not listed\nheartbeat failed: service_not_found: /);
+});
+
+test('the complete service works with its dependency, and deregisters when it is told to end', async () => {
+  const service = spawn(process.execPath, ['complete.js'], { cwd: directory, env: environment() });
+  const said: string[] = [];
+  for (const stream of [service.stdout, service.stderr]) {
+    stream.setEncoding('utf8').on('data', (text: string) => said.push(text));
+  }
+  const ended = once(service, 'exit');
+  try {
+    const found = await waitFor(() => client?.getService('example-service'), {
+      timeoutMs: 60_000,
+      what: 'the service',
+    });
+    expect(found.metadata).toMatchObject({ dependencies: ['manifest', 'orchestrator'], tags: ['example', 'demo'] });
+    expect(await (await fetch(`${found.interfaces.REST}/work`)).text()).toBe('GET /work was taken');
+    service.kill('SIGTERM');
+    expect(await ended).toEqual([0, null]);
+    expect(said.join('')).toMatch(
+      /^\[Init\] Waiting for dependencies\n\[Init\] Found Manifest at http\S+\n\[Init\] Registered with instance ID: \S+\n\[Shutdown\] Received SIGTERM\n\[Shutdown\] deregistered\n$/,
+    );
+    expect((await client?.getInstances('example-service', {}))?.value).toEqual([]);
+  } finally {
+    service.kill('SIGKILL');
+  }
+});
+
+test('every program of the document is said to do a job of the quick reference', () => {
+  const text = readFileSync(join(projectDirectory, 'docs/clients.md'), 'utf8');
+  const table = text.slice(text.indexOf('| quick reference |'), text.indexOf('## One client'));
+  const named = [...table.matchAll(/`(\w[\w-]*\.ts)`/g)].map(([, file]) => file);
+  expect(new Set([...named, 'watch.ts'])).toEqual(new Set(programs().keys()));
 });

@@ -57,6 +57,7 @@ test('a member names every port that is taken, at once, and says nothing else', 
   expect(existsSync(join(directory, 'data'))).toBe(false);
 });
 
+// In a process of its own: what it guards against is a loop that no timeout of a test would end.
 test.skipIf(!existsSync('/proc/self'))('a data directory that cannot be made is told', async () => {
   const { said, ended } = serve(await freePorts(3), { MANIFEST_DATA_DIR: '/proc/nowhere' });
   expect(await ended).toEqual([1, null]);

@@ -1,3 +1,4 @@
+import type { WatchEvent } from '../../src/registry/records.ts';
 import type { Consistency } from '../../src/registry/service.ts';
 import type { ClientNetwork } from './calls.ts';
 import type { SimulatedCluster } from './cluster.ts';
@@ -29,7 +30,7 @@ export class Watchers {
   readonly #random: SimulatedRandom;
   readonly #scenario: Scenario;
   readonly #watchers: Watcher[] = [];
-  readonly #streams = new Set<Stream<unknown>>();
+  readonly #streams = new Set<Stream<WatchEvent>>();
   #ended = false;
 
   constructor(

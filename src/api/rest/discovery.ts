@@ -23,9 +23,8 @@ export function discoveryRoutes({ registry, passTokenOn }: FaceOptions): Route[]
         const filter = filterOf(request);
         const consistency = parseConsistency(queryOf(request).consistency);
         const options = { ...callOptions(request, passTokenOn), consistency };
-        const answer = await wholeList(registry, { ...filter, interface: filter.interface ?? 'REST' }, options);
-        const targets = answer.value.map(targetOf).filter((target) => target !== null);
-        return show(request, reply, answer, ['prometheus', conditions(filter)], targets);
+        const answer = await wholeList(registry, filter, options, targetOf);
+        return show(request, reply, answer, ['prometheus', conditions(filter)], answer.value);
       },
     },
   ];

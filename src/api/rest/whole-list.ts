@@ -6,14 +6,16 @@ import type { InstanceFilter, InstanceKey, ReadAnswer, ReadOptions, RegistryServ
 /**
  * Walks a list to its end, in as many reads as it takes. An instance that is listed all the while is there once. The
  * answer is as fresh as its oldest page: a change during the walk, whether it shows here or not, comes after its revision.
+ * @param pick what to keep of each record, between two reads; `null`: nothing
  * @throws RegistryError where any page does: a part is never taken for the whole
  */
-export async function wholeList(
+export async function wholeList<T>(
   registry: Pick<RegistryService, 'list'>,
   filter: InstanceFilter,
   options: ReadOptions,
-): Promise<ReadAnswer<readonly InstanceRecord[]>> {
-  const records: InstanceRecord[] = [];
+  pick: (record: InstanceRecord) => T | null,
+): Promise<ReadAnswer<readonly T[]>> {
+  const picked: T[] = [];
   let oldest: ReadAnswer<unknown> | null = null;
   for (let after: InstanceKey | null = { name: '', id: '' }; after !== null; ) {
     const page: Awaited<ReturnType<RegistryService['list']>> = await registry.list(
@@ -21,12 +23,15 @@ export async function wholeList(
       options,
     );
     const { instances, next } = page.value;
-    for (const record of instances) records.push(record);
+    for (const record of instances) {
+      const part = pick(record);
+      if (part !== null) picked.push(part);
+    }
     oldest = olderOf(oldest, page);
     after = next === null ? null : parseCursor(next);
   }
   const { revision = 0, leader = null, staleness_ms = null } = oldest ?? {};
-  return { value: records, revision, leader, staleness_ms };
+  return { value: picked, revision, leader, staleness_ms };
 }
 
 function olderOf(one: ReadAnswer<unknown> | null, other: ReadAnswer<unknown>): ReadAnswer<unknown> {
