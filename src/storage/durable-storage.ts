@@ -1,9 +1,10 @@
 import type { Entry, HardState, LogWrite, Membership, NodeId, SnapshotMeta } from '../raft/types.ts';
 import { damage, openFailure, writeFailure } from './failures.ts';
 import type { KeyValueStore, StoreOperation } from './key-value-store.ts';
-import { checksumOf, keys, ranges, sealedEntry, sealedJson } from './layout.ts';
+import { keys, ranges, sealedJson } from './layout.ts';
 import { LogTail } from './log-tail.ts';
 import { readChunk, recover, type SnapshotRecord, storedSnapshot } from './recovery.ts';
+import { cutEntries, putEntries } from './runs.ts';
 import { StagedSnapshot } from './staged-snapshot.ts';
 import {
   type OpenedStorage,
@@ -27,7 +28,7 @@ export class DurableStorage implements Storage {
   #record: SnapshotRecord | null = null;
   #staged: StagedSnapshot | null = null;
   #nextStaging = 1;
-  /** The last change of the snapshot record: the next one builds on its outcome. */
+  /** The last change of the snapshot record, or of what it refers to: the next one builds on its outcome. */
   #recordTurn: Promise<unknown> = Promise.resolve();
   #cleaning: Promise<void> = Promise.resolve();
   #failure: StorageFailedError | null = null;
@@ -52,7 +53,7 @@ export class DurableStorage implements Storage {
       this.#tail = tail;
       this.#record = record;
       this.#nextStaging = record.staging + 1;
-      await this.#store.clear(ranges.entriesBefore(record.epoch, record.logStart.index + 1));
+      await this.#store.clear(ranges.runsBefore(record.epoch, record.firstRun.firstIndex));
       for (const range of ranges.chunksOutside(record.staging)) await this.#store.clear(range);
       return opened;
     } catch (error) {
@@ -72,7 +73,7 @@ export class DurableStorage implements Storage {
       checksum: 0,
       epoch: 0,
       logStart: { index: 0, term: 0 },
-      logStartChecksum: 0,
+      firstRun: { firstIndex: 1, checksumBefore: 0 },
     };
     await this.#write([
       putJson(keys.identity, identity),
@@ -91,7 +92,12 @@ export class DurableStorage implements Storage {
 
   async write({ hardState, entries, snapshot }: Pick<LogWrite, 'hardState' | 'entries' | 'snapshot'>): Promise<void> {
     this.#ensureUsable();
-    if (!snapshot) return this.#append(hardState ?? this.#hardState, entries);
+    if (!snapshot) {
+      const [first] = entries;
+      const append = () => this.#append(hardState ?? this.#hardState, entries);
+      // What is cut may be the run that a new snapshot record is about to refer to.
+      return first && first.index <= this.#tail.lastIndex ? this.#inTurn(append) : append();
+    }
     if (entries.length > 0) throw new RangeError('A write that installs a snapshot carries no entries.');
     const staged = this.#takeStaged((each) => each.index === snapshot.index && each.term === snapshot.term);
     return this.#inTurn(() => this.#install(staged, hardState ?? this.#hardState));
@@ -105,21 +111,21 @@ export class DurableStorage implements Storage {
     checkEntries(this.#tail, this.#committedIndex, next.term, entries);
     const operations: StoreOperation[] = [];
     const [first] = entries;
-    if (first) {
-      for (let stale = endIndex + 1; stale <= this.#tail.lastIndex; stale++) {
-        operations.push({ type: 'del', key: keys.entry(epoch, stale) });
-      }
-      this.#tail.cutBefore(first.index);
+    if (first && first.index <= this.#tail.lastIndex) {
+      operations.push(...(await this.#cutBefore(first.index)));
     }
-    for (const entry of entries) {
-      const key = keys.entry(epoch, entry.index);
-      const value = sealedEntry(key, entry, this.#tail.lastChecksum);
-      this.#tail.push(entry, checksumOf(value));
-      operations.push({ type: 'put', key, value });
-    }
+    operations.push(...putEntries(epoch, this.#tail, entries));
     if (hardState !== this.#hardState) operations.push(putJson(keys.hardState, next));
     if (operations.length > 0) await this.#write(operations);
     this.#hardState = next;
+  }
+
+  async #cutBefore(index: number): Promise<readonly StoreOperation[]> {
+    try {
+      return await cutEntries(this.#store, this.#current().epoch, this.#tail, index);
+    } catch (error) {
+      throw error instanceof StorageDamagedError ? damage(error, this.#store.place) : error;
+    }
   }
 
   async #install(staged: StagedSnapshot, hardState: HardState): Promise<void> {
@@ -134,7 +140,8 @@ export class DurableStorage implements Storage {
     }
     if (term > next.term) throw new RangeError(`A snapshot of term ${term} is past the stored term ${next.term}.`);
     checkHardState(this.#hardState, next);
-    const start = { epoch: before.epoch + 1, logStart: { index, term }, logStartChecksum: 0 };
+    const firstRun = { firstIndex: index + 1, checksumBefore: 0 };
+    const start = { epoch: before.epoch + 1, logStart: { index, term }, firstRun };
     const record = recordOf(staged, start);
     await this.#write([putJson(keys.snapshot, record), putJson(keys.hardState, next)]);
     this.#tail = tail;
@@ -180,12 +187,12 @@ export class DurableStorage implements Storage {
         await this.#drop(staged);
         throw error;
       }
-      const start = this.#tail.at(compactThroughIndex);
+      const { term } = this.#tail.at(compactThroughIndex);
       const { chunkCount, sizeBytes, checksum, meta } = staged;
       const record = recordOf(staged, {
         epoch: before.epoch,
-        logStart: { index: compactThroughIndex, term: start.term },
-        logStartChecksum: start.checksum,
+        logStart: { index: compactThroughIndex, term },
+        firstRun: this.#tail.runHolding(compactThroughIndex + 1),
       });
       await this.#write([putJson(keys.snapshot, record)]);
       this.#tail.compact(compactThroughIndex);
@@ -281,7 +288,7 @@ export class DurableStorage implements Storage {
   #replace(before: SnapshotRecord, record: SnapshotRecord): void {
     this.#record = record;
     void this.#cleanUp(async () => {
-      await this.#store.clear(ranges.entriesBefore(record.epoch, record.logStart.index + 1));
+      await this.#store.clear(ranges.runsBefore(record.epoch, record.firstRun.firstIndex));
       await this.#store.clear(ranges.chunksOf(before.staging));
     });
   }
@@ -300,7 +307,7 @@ function putJson(key: string, content: unknown): StoreOperation {
 
 function recordOf(
   { meta, staging, chunkCount, sizeBytes, checksum }: StagedSnapshot,
-  start: Pick<SnapshotRecord, 'epoch' | 'logStart' | 'logStartChecksum'>,
+  start: Pick<SnapshotRecord, 'epoch' | 'logStart' | 'firstRun'>,
 ): SnapshotRecord {
   return { meta, staging, chunkCount, sizeBytes, checksum, ...start };
 }

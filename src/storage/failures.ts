@@ -7,13 +7,16 @@ export function writeFailure(error: unknown, place: string): StorageFailedError 
   return new StorageFailedError(explained(error, place, `A write to ${place} failed`), { cause: error });
 }
 
-/** Why `place` could not be opened: damaged, locked, of a newer version, out of reach, or nowhere. */
+/** Why `place` could not be opened: damaged, locked, of another version, out of reach, or nowhere. */
 export function openFailure(error: unknown, place: string): Error {
   if (error instanceof StorageLockedError || error instanceof DirectoryError) return error;
   if (error instanceof StorageDamagedError) return damage(error, place);
   if (error instanceof UnknownFormatError) {
+    const [writer, remedy] = error.isOlder
+      ? ['an older', 'Start that version again: this one cannot take the data over.']
+      : ['a newer', 'Start that version, or a newer one.'];
     return new StorageDamagedError(
-      `The data in ${place} was written by a newer version of this program: ${error.message}. Start that version, or a newer one.`,
+      `The data in ${place} was written by ${writer} version of this program: ${error.message}. ${remedy}`,
       { cause: error },
     );
   }

@@ -1,5 +1,4 @@
 import { checksum } from '../codec/checksum.ts';
-import type { Entry, EntryKind } from '../raft/types.ts';
 import type { KeyRange } from './key-value-store.ts';
 import { StorageDamagedError } from './storage.ts';
 
@@ -7,17 +6,16 @@ import { StorageDamagedError } from './storage.ts';
  * What is stored under which key, and how each value shows that it is whole.
  *
  * A value is a CRC32C, a format byte and a payload. The CRC covers the key, the format and the payload, so that a value
- * found under another key is not taken for the one that belongs there. An entry's CRC continues that of the entry before
- * it: no entry can be lost, altered or swapped without the chain breaking.
+ * found under another key is not taken for the one that belongs there. A run of log entries has many of these, one for
+ * each entry; see `runs.ts`.
  */
 
 /** Raised when older versions could not read the values any more. The checksum and this byte stay where they are. */
-export const format = 1;
+export const format = 2;
 
 const checksumBytes = 4;
-const prefixBytes = checksumBytes + 1;
-const entryHeaderBytes = 17;
-const kinds: readonly EntryKind[] = ['command', 'term-opening', 'membership'];
+/** The checksum and the format. */
+export const prefixBytes = checksumBytes + 1;
 
 const hex = (value: number, digits: number) => value.toString(16).padStart(digits, '0');
 
@@ -27,7 +25,7 @@ export const keys = {
   snapshot: 'snapshot',
   peer: (nodeId: string) => `peer/${nodeId}`,
   /** An installed snapshot begins a new epoch: what a crash left behind of the old log is never taken for the new one. */
-  entry: (epoch: number, index: number) => `entry/${hex(epoch, 8)}/${hex(index, 14)}`,
+  run: (epoch: number, firstIndex: number) => `run/${hex(epoch, 8)}/${hex(firstIndex, 14)}`,
   chunk: (staging: number, chunkIndex: number) => `chunk/${hex(staging, 8)}/${hex(chunkIndex, 8)}`,
 };
 
@@ -39,14 +37,15 @@ export const ranges = {
   all: { from: '', before: '~' } as KeyRange,
   peers: everythingUnder('peer'),
   chunksOf: (staging: number) => everythingUnder(`chunk/${hex(staging, 8)}`),
-  entries: (epoch: number, fromIndex: number): KeyRange => ({
-    ...everythingUnder(`entry/${hex(epoch, 8)}`),
-    from: keys.entry(epoch, fromIndex),
+  /** The runs that begin at `firstIndex` or behind it. */
+  runsFrom: (epoch: number, firstIndex: number): KeyRange => ({
+    ...everythingUnder(`run/${hex(epoch, 8)}`),
+    from: keys.run(epoch, firstIndex),
   }),
-  /** Of earlier epochs as well. */
-  entriesBefore: (epoch: number, beforeIndex: number): KeyRange => ({
-    ...everythingUnder('entry'),
-    before: keys.entry(epoch, beforeIndex),
+  /** The runs that begin before `firstIndex`, and those of earlier epochs. */
+  runsBefore: (epoch: number, firstIndex: number): KeyRange => ({
+    ...everythingUnder('run'),
+    before: keys.run(epoch, firstIndex),
   }),
   chunksOutside: (staging: number): readonly KeyRange[] => [
     { ...everythingUnder('chunk'), before: ranges.chunksOf(staging).from },
@@ -57,23 +56,38 @@ export const ranges = {
 /** The value is whole and of a format that this version does not know. */
 export class UnknownFormatError extends Error {
   override readonly name = 'UnknownFormatError';
+  /** Whether it is of an earlier version; else it is of a later one. */
+  readonly isOlder: boolean;
+
+  constructor(what: string, found: number) {
+    super(`${what} has format ${found}, and this version reads and writes format ${format}`);
+    this.isOlder = found < format;
+  }
 }
 
 /** A value to store under `key`: the payload with its checksum and format in front. */
 export function sealed(key: string, payload: Uint8Array): Uint8Array {
   const value = new Uint8Array(prefixBytes + payload.length);
   value.set(payload, prefixBytes);
-  return seal(key, value, 0);
-}
-
-function seal(key: string, value: Uint8Array, previousChecksum: number): Uint8Array {
-  value[checksumBytes] = format;
-  new DataView(value.buffer, value.byteOffset).setUint32(0, checksumUnder(key, value, previousChecksum));
+  seal(value, keyChecksum(key));
   return value;
 }
 
-function checksumUnder(key: string, value: Uint8Array, previousChecksum: number): number {
-  return checksum(value.subarray(checksumBytes), checksum(Buffer.from(key), previousChecksum));
+/** What the checksum of a value under `key` begins with. @param previous continued by it */
+export function keyChecksum(key: string, previous = 0): number {
+  return checksum(Buffer.from(key), previous);
+}
+
+/**
+ * Writes the prefix of a value whose payload is in its place.
+ * @param before the checksum that the value's own continues
+ * @returns that checksum
+ */
+export function seal(value: Uint8Array, before: number): number {
+  value[checksumBytes] = format;
+  const own = checksum(value.subarray(checksumBytes), before);
+  new DataView(value.buffer, value.byteOffset).setUint32(0, own);
+  return own;
 }
 
 /** The checksum that a value says it has. */
@@ -86,15 +100,18 @@ export function checksumOf(value: Uint8Array): number {
  * @throws StorageDamagedError naming `what`
  * @throws UnknownFormatError
  */
-export function unsealed(what: string, key: string, value: Uint8Array, previousChecksum = 0): Uint8Array {
+export function unsealed(what: string, key: string, value: Uint8Array): Uint8Array {
+  return unsealedAfter(keyChecksum(key), what, value);
+}
+
+/** @param before the checksum that the value's own continues. @throws as `unsealed` does */
+export function unsealedAfter(before: number, what: string, value: Uint8Array): Uint8Array {
   if (value.length < prefixBytes) throw new StorageDamagedError(`${what} is cut short`);
-  if (checksumUnder(key, value, previousChecksum) !== checksumOf(value)) {
+  if (checksum(value.subarray(checksumBytes), before) !== checksumOf(value)) {
     throw new StorageDamagedError(`${what} fails its checksum`);
   }
-  const found = value[checksumBytes];
-  if (found !== format) {
-    throw new UnknownFormatError(`${what} has format ${found}, and this version reads and writes format ${format}`);
-  }
+  const found = value[checksumBytes] ?? 0;
+  if (found !== format) throw new UnknownFormatError(what, found);
   return value.subarray(prefixBytes);
 }
 
@@ -105,28 +122,4 @@ export function sealedJson(key: string, content: unknown): Uint8Array {
 /** @throws StorageDamagedError naming `what`; UnknownFormatError */
 export function unsealedJson<T>(what: string, key: string, value: Uint8Array): T {
   return JSON.parse(Buffer.from(unsealed(what, key, value)).toString()) as T;
-}
-
-/** @param previousChecksum of the entry before it */
-export function sealedEntry(key: string, { index, term, kind, data }: Entry, previousChecksum: number): Uint8Array {
-  const value = new Uint8Array(prefixBytes + entryHeaderBytes + data.length);
-  const header = new DataView(value.buffer, prefixBytes);
-  header.setBigUint64(0, BigInt(index));
-  header.setBigUint64(8, BigInt(term));
-  header.setUint8(16, kinds.indexOf(kind));
-  value.set(data, prefixBytes + entryHeaderBytes);
-  return seal(key, value, previousChecksum);
-}
-
-/** @throws StorageDamagedError naming the entry; UnknownFormatError */
-export function unsealedEntry(index: number, key: string, value: Uint8Array, previousChecksum: number): Entry {
-  const payload = unsealed(`entry ${index}`, key, value, previousChecksum);
-  const header = new DataView(payload.buffer, payload.byteOffset, payload.byteLength);
-  const kind = payload.length >= entryHeaderBytes ? kinds[header.getUint8(16)] : undefined;
-  if (!kind || Number(header.getBigUint64(0)) !== index) {
-    throw new StorageDamagedError(`what is stored as entry ${index} is not that entry`);
-  }
-  // A copy: the value may be a view of the engine's buffer, and entries are kept for long.
-  const data = new Uint8Array(payload.subarray(entryHeaderBytes));
-  return { index, term: Number(header.getBigUint64(8)), kind, data };
 }

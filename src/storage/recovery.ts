@@ -1,8 +1,9 @@
 import { checksum } from '../codec/checksum.ts';
 import type { Entry, HardState, LogStart, NodeId, SnapshotMeta } from '../raft/types.ts';
 import type { KeyValueStore } from './key-value-store.ts';
-import { checksumOf, keys, ranges, unsealed, unsealedEntry, unsealedJson } from './layout.ts';
-import { LogTail } from './log-tail.ts';
+import { keys, ranges, unsealed, unsealedJson } from './layout.ts';
+import { LogTail, type RunStart } from './log-tail.ts';
+import { readRun } from './runs.ts';
 import { type OpenedStorage, StorageDamagedError, type StorageIdentity, type StoredSnapshot } from './storage.ts';
 
 /** The current snapshot and where the log begins: switched together, in one write. */
@@ -16,8 +17,8 @@ export interface SnapshotRecord {
   /** Under which the log's entries lie. */
   readonly epoch: number;
   readonly logStart: LogStart;
-  /** Where the chain of entry checksums begins. */
-  readonly logStartChecksum: number;
+  /** The run with the first entry behind the log start: where reading begins. It may hold some before that, too. */
+  readonly firstRun: RunStart;
 }
 
 export interface Recovered {
@@ -29,7 +30,7 @@ export interface Recovered {
 /**
  * Reads and verifies all that is stored. `null` when there is nothing.
  *
- * The log must be dense from its start, match its chain of checksums, hold the snapshot's position with its term and
+ * The log must be dense from its first run on, match its chain of checksums, hold the snapshot's position with its term and
  * reach the commit index last written. What no check can see is the loss of the very last batches as a whole, beyond
  * that index: a log that ends early is dense as well. The engine's files are checked for that; see `level-files.ts`.
  * @throws StorageDamagedError naming what is wrong
@@ -95,20 +96,30 @@ async function verifyChunks(store: KeyValueStore, record: SnapshotRecord): Promi
   }
 }
 
-async function readEntries(store: KeyValueStore, record: SnapshotRecord): Promise<{ entries: Entry[]; tail: LogTail }> {
+/** Entries of the first run that the snapshot made superfluous are verified like the others, and left out. */
+async function readEntries(
+  store: KeyValueStore,
+  { epoch, logStart, firstRun }: SnapshotRecord,
+): Promise<{ entries: Entry[]; tail: LogTail }> {
   const entries: Entry[] = [];
-  const tail = new LogTail(record.logStart, record.logStartChecksum);
-  let lastTerm = record.logStart.term;
-  for await (const [key, value] of store.entries(ranges.entries(record.epoch, record.logStart.index + 1))) {
-    const index = tail.lastIndex + 1;
-    if (key !== keys.entry(record.epoch, index))
-      throw new StorageDamagedError(`entry ${index} is missing from the log`);
-    const entry = unsealedEntry(index, key, value, tail.lastChecksum);
-    if (entry.term < lastTerm) throw new StorageDamagedError(`the term falls from ${lastTerm} at entry ${index}`);
-    lastTerm = entry.term;
-    tail.push(entry, checksumOf(value));
-    entries.push(entry);
+  const index = firstRun.firstIndex - 1;
+  const tail = new LogTail({ index, term: index === logStart.index ? logStart.term : 0 }, firstRun.checksumBefore);
+  for await (const [key, value] of store.entries(ranges.runsFrom(epoch, firstRun.firstIndex))) {
+    const run = tail.beginRun();
+    const expected = keys.run(epoch, run.firstIndex);
+    if (key > expected) throw new StorageDamagedError(`entry ${run.firstIndex} is missing from the log`);
+    if (key < expected) throw new StorageDamagedError(`'${key}' begins among entries that the log holds already`);
+    for (const { entry, checksum: own } of readRun(key, run, value)) {
+      const { term } = tail.last;
+      if (entry.term < term) throw new StorageDamagedError(`the term falls from ${term} at entry ${entry.index}`);
+      tail.push(entry, own);
+      if (entry.index > logStart.index) entries.push(entry);
+    }
   }
+  if (tail.lastIndex < logStart.index) {
+    throw new StorageDamagedError(`entry ${tail.lastIndex + 1} is missing from the log`);
+  }
+  tail.compact(logStart.index);
   return { entries, tail };
 }
 
@@ -124,7 +135,7 @@ function verifyLog(hardState: HardState, { meta }: SnapshotRecord, tail: LogTail
       `the log ends at entry ${lastIndex}, although entries up to ${hardState.commitIndex} were committed`,
     );
   }
-  const lastTerm = tail.at(lastIndex).term;
+  const lastTerm = tail.last.term;
   if (hardState.term < lastTerm) {
     throw new StorageDamagedError(`the hard state is of term ${hardState.term}, and the log of term ${lastTerm}`);
   }

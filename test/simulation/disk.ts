@@ -156,7 +156,7 @@ export class SimulatedDisk {
     const keys = [...this.#values.keys()].sort();
     if (keys.length === 0) return null;
     // Entries are many, and the few other values matter more.
-    const rare = keys.filter((key) => !key.startsWith('entry/'));
+    const rare = keys.filter((key) => !key.startsWith('run/'));
     const key = this.#random.pick(rare.length > 0 && this.#random.chance(0.5) ? rare : keys);
     const value = this.#values.get(key);
     if (!value || value.length === 0) return null;

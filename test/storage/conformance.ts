@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from 'vitest';
 import { describeDamage } from './conformance-damage.ts';
 import { describeFailures } from './conformance-failures.ts';
 import { describeLog } from './conformance-log.ts';
+import { describeRuns } from './conformance-runs.ts';
 import { describeSnapshots } from './conformance-snapshots.ts';
 import type { EngineWorld } from './engine-worlds.ts';
 import { Lives } from './lives.ts';
@@ -16,6 +17,7 @@ export function describeStorage(name: string, makeWorld: () => EngineWorld): voi
     afterEach(() => lives.world.destroy());
 
     describeLog(() => lives);
+    describeRuns(() => lives);
     describeSnapshots(() => lives);
     describeDamage(() => lives);
     describeFailures(() => lives);

@@ -18,6 +18,11 @@ export function entries(from: number, to: number, term = 1): Entry[] {
   return Array.from({ length: to - from + 1 }, (_, i) => entry(from + i, term));
 }
 
+/** With the data as text: an assertion on a long array of bytes takes seconds. */
+export function withText(found: readonly Entry[]) {
+  return found.map((each) => ({ ...each, data: Buffer.from(each.data).toString() }));
+}
+
 export function hardState(term: number, votedFor: string | null = null, commitIndex = 0): HardState {
   return { term, votedFor, commitIndex };
 }
