@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { defaultLimit, filterSchemas, listSchemas, maxLimit, truth } from '../../../registry/queries.ts';
+import { defaultLimit, filterSchemas, listSchemas, truth } from '../../../registry/queries.ts';
 import { instanceId, serviceName } from '../../../registry/validation.ts';
 import { holdSchemas, watchSchemas } from '../../../registry/watch-queries.ts';
 import { fieldsSchema } from '../fields.ts';
@@ -41,7 +41,7 @@ export const queryParameters = {
       'Only instances whose metadata has this value under KEY, as text; a list needs to have it among others. At most 16 keys.',
   },
   name: { schema: listSchemas.name, description: 'Only services whose names begin with this.' },
-  limit: { schema: listSchemas.limit, description: `At most ${maxLimit}.`, standard: defaultLimit },
+  limit: { schema: listSchemas.limit, description: 'Records on a page.', standard: defaultLimit },
   offset: { schema: listSchemas.offset, description: 'Records to leave out at the beginning.', standard: 0 },
   cursor: {
     schema: listSchemas.cursor,
