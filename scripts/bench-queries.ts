@@ -7,12 +7,12 @@ import { createRestGateway } from '../src/api/rest/gateway.ts';
 import { cursorAfter } from '../src/registry/cursor.ts';
 import { LoopWatch } from './loop-watch.ts';
 import type { Answered, Asked, Question } from './query-asker.ts';
-import { changing, hotService, loneMember, register, serviceName } from './query-fleet.ts';
+import { changing, hotId, hotService, loneMember, register, serviceName } from './query-fleet.ts';
 
 const usage = `Asks every kind of query of one member that lists many instances, over sockets and through every face, and prints how
 long its answer takes and for how long it holds the member's event loop at most.
 
-  npm run bench:queries -- [--instances 100000] [--services 1000] [--batches 5] [--rounds 6] [--limit-ms 10]
+  npm run bench:queries -- [--instances 100000] [--services 1000] [--batches 3] [--rounds 4] [--limit-ms 10]
                            [--only TEXT] [--assert]
 
 A hold is the processor time of the longest turn of the loop in a batch of so many rounds; of the batches' holds, the
@@ -22,8 +22,8 @@ const { values } = parseArgs({
   options: {
     instances: { type: 'string', default: '100000' },
     services: { type: 'string', default: '1000' },
-    batches: { type: 'string', default: '5' },
-    rounds: { type: 'string', default: '6' },
+    batches: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '4' },
     'limit-ms': { type: 'string', default: '10' },
     only: { type: 'string', default: '' },
     assert: { type: 'boolean', default: false },
@@ -103,7 +103,7 @@ const rows: readonly Row[] = [
   rest('service of a tenth of all', `/services/${hotService}/instances`),
   rest('the same, few fields', `/services/${hotService}/instances?fields=status`),
   rest('the same, by tag', `/services/${hotService}?tag=rack-3`),
-  rest('instance of a great service', `/services/${hotService}?instance_id=hot-0`),
+  rest('instance of a great service', `/services/${hotService}?instance_id=${hotId}`),
   rest('dependencies', '/dependencies'),
   { ...rest('dependencies, new revision', '/dependencies'), before: changeGraph(false) },
   { ...rest('dependencies, new shape', '/dependencies'), before: changeGraph(true) },

@@ -12,6 +12,9 @@ const environments = ['development', 'staging', 'production'] as const;
 /** One service has a tenth of all instances; the others share the rest. */
 export const hotService = 'hot';
 
+/** Of one of its instances. */
+export const hotId = idOf(hotService, 3);
+
 /** Nobody reports while queries are measured. */
 const ttl = { heartbeat_interval: 80_000, unhealthy_after: 82_000, remove_after: 86_000 };
 
@@ -63,13 +66,17 @@ export async function register(member: Member, instances: number, services: numb
   }
 }
 
+function idOf(name: string, i: number): string {
+  return `${name}-${(i * 2_654_435_761) % 4_294_967_296}`;
+}
+
 /** Services are filled in turn, so that neighbours in the list are not neighbours in time. */
 function described(i: number, services: number) {
   const service = i % services;
   const name = i % 10 === 3 ? hotService : serviceName(service);
   return {
     name,
-    id: `${name}-${(i * 2_654_435_761) % 4_294_967_296}`,
+    id: idOf(name, i),
     version: `${1 + (service % 3)}.${service % 20}.0`,
     interfaces: { REST: `http://10.0.0.1:${1_024 + (i % 60_000)}`, ...(i % 4 === 0 ? { gRPC: '10.0.0.1:9001' } : {}) },
     metadata: {

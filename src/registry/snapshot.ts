@@ -72,14 +72,16 @@ export function hashOf(capture: RegistryCapture): string {
   return hash.digest('hex');
 }
 
-/** As `hashOf`, with a pause after each chunk, so that a great state holds nobody up. */
+/** As `hashOf`, with a pause before each chunk, so that a great state holds nobody up: taking the capture took its time, too. */
 export async function hashInSlices(capture: RegistryCapture, pause: () => Promise<void>): Promise<string> {
   const hash = createHash('sha256');
-  for (const chunk of encodeCapture(capture)) {
-    hash.update(chunk);
+  const chunks = encodeCapture(capture);
+  for (;;) {
     await pause();
+    const next = chunks.next();
+    if (next.done) return hash.digest('hex');
+    hash.update(next.value);
   }
-  return hash.digest('hex');
 }
 
 function* partsOf({ header, instances, tombstones, requests }: RegistryCapture): Generator<WirePart, void, undefined> {

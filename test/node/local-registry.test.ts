@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { toRecord } from '../../src/registry/views.ts';
 import { RegistryWorld } from './registry-world.ts';
 
 const record = (id?: string) => ({ name: 'svc', ...(id ? { id } : {}), version: '1.0.0', interfaces: { CLI: 'svc' } });
@@ -192,5 +193,58 @@ describe('a read', () => {
     const read = world.registry.list({}).catch((error) => error.code);
     for (let i = 0; i < 20; i++) await world.pass(100);
     expect(await read).toBe('service_unavailable');
+  });
+});
+
+describe('an answer that takes several turns', () => {
+  /** Everything that a reader sees changes in every turn, until `reading` is done. */
+  async function whileWriting<T>(reading: Promise<T>, show: () => unknown): Promise<{ answer: T; shown: unknown[] }> {
+    const shown: unknown[] = [];
+    let isOver = false;
+    const { machine } = world;
+    const write = () => {
+      shown[machine.state.revision] = show();
+      if (isOver) return;
+      const turn = shown.length;
+      machine.deregister('svc', `i-${turn}`);
+      machine.register('svc', `i-${turn + 500}`, { shard: '1', dependencies: [`new-${turn}`] });
+      shown[machine.state.revision] = show();
+      setImmediate(write);
+    };
+    write();
+    const answer = await reading;
+    isOver = true;
+    return { answer, shown };
+  }
+
+  beforeEach(() => {
+    for (let i = 0; i < 7_000; i++) world.machine.register('svc', `i-${i}`, { shard: String(i % 2) });
+  });
+
+  test('shows the list of its revision, whatever is written meanwhile', async () => {
+    const filter = { metadata: { shard: '1' } };
+    const { answer, shown } = await whileWriting(world.registry.list({ ...filter, limit: 1_000 }), () => {
+      const { instances, total } = world.machine.state.query(filter, 1_000, 0);
+      return { instances: instances.map(toRecord), total };
+    });
+    expect(shown[answer.revision]).toBeDefined();
+    expect(answer.value).toMatchObject(shown[answer.revision] as object);
+    expect(world.machine.state.revision).toBeGreaterThan(answer.revision + 2);
+  });
+
+  test('shows the service of its revision, whatever is written meanwhile', async () => {
+    const { answer, shown } = await whileWriting(world.registry.getInstances('svc', {}), () =>
+      world.machine.state.instancesOf('svc').map(toRecord),
+    );
+    expect(answer.value).toEqual(shown[answer.revision]);
+    expect(world.machine.state.revision).toBeGreaterThan(answer.revision + 2);
+  });
+
+  test('shows the graph of its revision, whatever is written meanwhile', async () => {
+    for (let i = 0; i < 3_000; i++) world.machine.register(`web-${i}`, 'one', { dependencies: [`web-${i + 1}`] });
+    const { answer, shown } = await whileWriting(world.registry.dependencies(), () => world.machine.state.services());
+    expect(answer.value.services).toEqual(shown[answer.revision]);
+    expect(answer.value.edges).toHaveLength(answer.value.services.flatMap(({ dependencies }) => dependencies).length);
+    expect(world.machine.state.revision).toBeGreaterThan(answer.revision + 2);
   });
 });

@@ -115,6 +115,36 @@ describe('a watch', () => {
     expect(events).toEqual(['compacted 5', ...state, 'synced 5', 'registered between 6']);
   });
 
+  test.each<[string, WatchQuery]>([
+    ['that is asked for', { initial: true }],
+    ['that is sent where history ends', { from: 1 }],
+  ])('of a present state %s and takes several turns misses nothing that happens meanwhile', async (_how, query) => {
+    begin({ historyEvents: 1_000 });
+    for (let i = 0; i < 6_000; i++) register('web', `w-${i}`);
+    const known = new Set<string>();
+    let syncedAt = -1;
+    const ended = new AbortController();
+    const watched = (async () => {
+      for await (const event of watching.watch({ ...query, status: 'up', name: 'web' }, { signal: ended.signal })) {
+        if (event.type === 'current' || event.type === 'registered') known.add(event.record.id);
+        if (event.type === 'deregistered') known.delete(event.record.id);
+        if (event.type === 'synced') syncedAt = event.revision;
+        if ('revision' in event && event.revision === state.revision && syncedAt >= 0) ended.abort();
+      }
+    })();
+    for (let i = 0; syncedAt < 0; i++) {
+      if (i < 100) {
+        register('web', `late-${i}`);
+        apply({ type: 'deregister', name: 'web', id: `w-${i}`, leaseId: null });
+      }
+      await turn();
+    }
+    register('web', 'last');
+    await watched;
+    expect(known).toEqual(new Set(state.instancesOf('web').map(({ registration: { id } }) => id)));
+    expect(syncedAt).toBeLessThan(state.revision - 2);
+  });
+
   test('hears of progress when others changed, and of nothing when nobody did', async () => {
     const { events } = watch({ service: 'web' });
     await turns();

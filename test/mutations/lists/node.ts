@@ -191,4 +191,21 @@ export const memberMutations: readonly Mutation[] = [
     replacement: 'if (this.#queue.length < 0) {',
     caughtBy: [{ test: 'test/node/watch-hub.test.ts' }],
   },
+  {
+    trap: null,
+    title: 'A list that takes several turns is said to be of the revision at its end',
+    file: 'src/node/local-registry.ts',
+    search: 'return { ...answer, value: { instances: await this.#recordsOf(instances), total, next } };',
+    replacement:
+      'return { ...answer, revision: this.#host.state().revision, value: { instances: await this.#recordsOf(instances), total, next } };',
+    caughtBy: [{ test: 'test/node/local-registry.test.ts', named: 'shows the list of its revision' }],
+  },
+  {
+    trap: 37,
+    title: 'A present state that takes several turns is said to be of the revision at its end',
+    file: 'src/node/watching.ts',
+    search: '    return { revision, instances };',
+    replacement: '    return { revision: Math.max(revision, this.#host.state().revision), instances };',
+    caughtBy: [{ test: 'test/node/watching.test.ts', named: 'takes several turns misses nothing' }],
+  },
 ];

@@ -131,4 +131,23 @@ export const registryMutations: readonly Mutation[] = [
     replacement: 'let change: ChangeEvent | null = null;',
     caughtBy: [{ test: 'test/registry/watching.test.ts' }],
   },
+  {
+    trap: null,
+    title: 'A search goes on with the lists as they are after a pause',
+    file: 'src/registry/catalog.ts',
+    search: '          lists ??= services.map((each) => each.sorted());\n',
+    replacement: '',
+    caughtBy: [{ test: 'test/registry/catalog.test.ts', named: 'answers with one state' }],
+  },
+  {
+    trap: null,
+    title: 'A heartbeat writes into the list that a search goes through',
+    file: 'src/registry/listed-service.ts',
+    search: '    if (this.#isShared) this.#sorted = [...this.#sorted];\n',
+    replacement: '',
+    caughtBy: [
+      { test: 'test/registry/catalog.test.ts', named: 'answers with one state' },
+      { test: 'test/node/local-registry.test.ts', named: 'shows the service of its revision' },
+    ],
+  },
 ];
