@@ -1,7 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { isInstalled } from './load/run-program.ts';
+import { type CpuProfile, sharesOf } from './report/profile.ts';
 import { cellsOf, plainTable } from './report/table.ts';
 import { writeReport } from './report/write-report.ts';
 import type { ScenarioResult } from './results.ts';
@@ -41,7 +43,7 @@ function commandLine(): Command {
     .option('--json <FILE>', 'write all results to this file')
     .option(
       '--cpu-profile <DIRECTORY>',
-      'let every member leave a CPU profile of its whole life here; costs some speed',
+      'let every member leave a CPU profile here, and show where the time went; costs some speed',
     )
     .option('--report <FILE>', 'measure nothing: make docs/performance.md and its plots from results of --json')
     .option('--list', 'name the scenarios and end')
@@ -85,6 +87,20 @@ function show({ title, seconds, measured, error }: ScenarioResult): void {
     }
   }
   say('');
+}
+
+/** Where the members' time went, in all profiles that are there. */
+function showProfiles(directory: string): void {
+  const files = readdirSync(directory).filter((file) => file.endsWith('.cpuprofile'));
+  const profiles = files.map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')) as CpuProfile);
+  const { parts, functions } = sharesOf(profiles);
+  for (const [title, shares] of [
+    ['part', parts],
+    ['function', functions],
+  ] as const) {
+    say(`CPU time of ${files.length} members by ${title}:`);
+    for (const { what, share } of shares.slice(0, 20)) say(`${(share * 100).toFixed(1).padStart(6)} %  ${what}`);
+  }
 }
 
 function report(resultsFile: string): number {
@@ -133,6 +149,7 @@ async function main(parameters: readonly string[]): Promise<number> {
       say,
       finished: show,
     });
+    if (flags.cpuProfile !== undefined) showProfiles(flags.cpuProfile);
     if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(results, null, 2)}\n`);
     return results.scenarios.some(({ error }) => error !== undefined) ? exitCodes.failed : exitCodes.done;
   } catch (error) {

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { latencyOf, median, percentile } from '../../scripts/bench/percentiles.ts';
 import { cpuSecondsOf, endedChildrenCpuSeconds, residentBytesOf } from '../../scripts/bench/process-usage.ts';
+import { sharesOf } from '../../scripts/bench/report/profile.ts';
 import { samplesOf, sumOf } from '../../scripts/bench/systems/exposition.ts';
 
 describe('percentiles', () => {
@@ -53,4 +54,31 @@ test('CPU time and memory of a process are those that it says of itself', () => 
   const resident = residentBytesOf(process.pid);
   expect(resident / process.memoryUsage.rss()).toBeGreaterThan(0.5);
   expect(resident / process.memoryUsage.rss()).toBeLessThan(2);
+});
+
+test('a profile shows where the busy time went, by package, by folder of this project and by function', () => {
+  const frame = (id: number, functionName: string, url: string) => ({
+    id,
+    callFrame: { functionName, url, lineNumber: 9 },
+  });
+  const { parts, functions } = sharesOf([
+    {
+      nodes: [
+        frame(1, '(idle)', ''),
+        frame(2, 'step', 'file:///a/dist/raft/raft.js'),
+        frame(3, 'send', 'file:///a/node_modules/x/node_modules/@grpc/grpc-js/build/call.js'),
+        frame(4, '(garbage collector)', ''),
+        frame(5, 'onread', 'node:internal/http2/core'),
+      ],
+      samples: [1, 2, 3, 4, 5, 2],
+      timeDeltas: [1_000, 10, 20, 30, 20, 20],
+    },
+  ]);
+  expect(parts).toEqual([
+    { what: 'this project: raft', share: 0.3 },
+    { what: '(garbage collector)', share: 0.3 },
+    { what: '@grpc/grpc-js', share: 0.2 },
+    { what: 'node:http2', share: 0.2 },
+  ]);
+  expect(functions[0]).toEqual({ what: 'step raft/raft.js:10', share: 0.3 });
 });

@@ -155,6 +155,6 @@ describe('a plot', () => {
   });
 
   test('ends its axis at a round number that holds every value', () => {
-    expect([0, 3, 99, 100, 101, 260].map(niceCeiling)).toEqual([1, 5, 100, 100, 200, 500]);
+    expect([0, 3, 99, 100, 101, 260].map(niceCeiling)).toEqual([1, 4, 100, 100, 200, 400]);
   });
 });

@@ -98,11 +98,11 @@ function scaleOf(xs: readonly number[], scale: Series['xScale']): (x: number) =>
   return (x) => area.left + inset + ((of(x) - least) / span) * (area.right - area.left - 2 * inset);
 }
 
-/** 1, 2, 2.5 or 5 times a power of ten: five ticks below it are round numbers. */
+/** A small factor times a power of ten: five ticks below it are round numbers. */
 export function niceCeiling(value: number): number {
   if (!(value > 0)) return 1;
   const power = 10 ** Math.floor(Math.log10(value));
-  return ([1, 2, 2.5, 5, 10].find((factor) => factor * power >= value) ?? 10) * power;
+  return ([1, 2, 2.5, 4, 5, 6, 8, 10].find((factor) => factor * power >= value) ?? 10) * power;
 }
 
 /** Thousands and millions in short. */
