@@ -6,6 +6,7 @@ import type {
   OpenApiResponse,
   Reference,
 } from '../../src/api/rest/contract/openapi.ts';
+import { exampleOf, type RequestExample } from '../../src/api/rest/request-example.ts';
 import { type HttpAnswer, type HttpRequest, send } from './http.ts';
 
 /** Headers that belong to HTTP itself. */
@@ -89,6 +90,36 @@ export class Documented {
     );
   }
 
+  operationNamed(id: string): OpenApiOperation {
+    const found = this.operations.find(({ operation }) => operation.operationId === id);
+    if (!found) throw new Error(`There is no operation '${id}'.`);
+    return found.operation;
+  }
+
+  /** One request of every operation but the watch, which has no end. Each succeeds, in this order, but all deregistrations after the first. */
+  examples(): readonly RequestExample[] {
+    return this.operations
+      .filter(({ operation }) => operation.operationId !== 'watch')
+      .map(({ path, method, operation }) => exampleOf(this.document, '', path, method, operation))
+      .toSorted((one, other) => orderOf(one) - orderOf(other));
+  }
+
+  /** The kinds of events that an operation sends. */
+  eventsOf(id: string): readonly string[] {
+    return Object.keys(this.#eventSchemas(id));
+  }
+
+  /** What is wrong with the data of an event; `null` when nothing is. */
+  eventProblem(id: string, event: string, data: unknown): string | null {
+    const schema = this.#eventSchemas(id)[event];
+    return schema ? this.problem(schema, data) : `there is no event '${event}'`;
+  }
+
+  #eventSchemas(id: string): Readonly<Record<string, Reference>> {
+    const ok = this.#resolved(this.operationNamed(id).responses['200']);
+    return ok?.content?.['text/event-stream']?.['x-events'] ?? {};
+  }
+
   /** The error codes that an operation may answer, each with its status. */
   errorsOf({ responses }: OpenApiOperation): readonly (readonly [code: string, status: number])[] {
     return Object.entries(responses).flatMap(([status, response]) =>
@@ -118,6 +149,11 @@ export class Documented {
     }
     return null;
   }
+}
+
+/** What there is to see is registered first, and ended last. */
+function orderOf({ method }: RequestExample): number {
+  return method === 'POST' ? 0 : method === 'DELETE' ? 2 : 1;
 }
 
 /** The error codes of a response that is an error. */

@@ -36,19 +36,6 @@ async function ask(request: HttpRequest): Promise<HttpAnswer> {
   return answer;
 }
 
-/** One request of every operation but the watch, which has no end; each succeeds, in this order. */
-function examples(): readonly HttpRequest[] {
-  return documented.operations
-    .filter(({ operation }) => operation.operationId !== 'watch')
-    .map(({ path, method, operation }) => exampleOf(documented.document, '', path, method, operation))
-    .toSorted((one, other) => orderOf(one) - orderOf(other));
-}
-
-/** What there is to see is registered first, and ended last. */
-function orderOf({ method }: HttpRequest): number {
-  return method === 'POST' ? 0 : method === 'DELETE' ? 2 : 1;
-}
-
 function parametersAt(request: HttpRequest): readonly OpenApiParameter[] {
   const operation = documented.operationOf(request.method ?? 'GET', request.path.split('?', 1)[0] ?? '');
   return (operation?.parameters ?? []).map((each) => parameterOf(documented.document, each));
@@ -94,7 +81,7 @@ function routesIn(tree: string): string[] {
 
 test('names every query parameter that an operation knows, and no other', async () => {
   await ask(register);
-  for (const request of [...examples(), { path: '/v1/watch' }]) {
+  for (const request of [...documented.examples(), { path: '/v1/watch' }]) {
     const [path = ''] = request.path.split('?', 1);
     const described = parametersAt(request)
       .filter((parameter) => parameter.in === 'query')
@@ -107,12 +94,12 @@ test('names every query parameter that an operation knows, and no other', async 
 });
 
 test('gives an example of every operation that works', async () => {
-  for (const request of examples()) {
+  for (const request of documented.examples()) {
     if (request.method === 'DELETE') await ask(register);
     const { status } = await ask(request);
     expect([request, status]).toEqual([request, expect.toSatisfy((code: number) => code < 300)]);
   }
-  const { path } = exampleOf(documented.document, '/v1', '/watch', 'get', operationNamed('watch'));
+  const { path } = exampleOf(documented.document, '/v1', '/watch', 'get', documented.operationNamed('watch'));
   const end = new AbortController();
   expect(await openEvents(face.url + path, end.signal)).toMatchObject({ status: 200 });
   end.abort();
@@ -122,17 +109,11 @@ function answerOf({ status, headers }: OpenedEvents): HttpAnswer {
   return { status, headers: { ...headers }, text: '', body: null };
 }
 
-function operationNamed(id: string) {
-  const found = documented.operations.find(({ operation }) => operation.operationId === id);
-  if (!found) throw new Error(`There is no operation '${id}'.`);
-  return found.operation;
-}
-
 test('describes successes that there are', async () => {
   await ask(register);
   await ask(register);
   await ask({ method: 'PUT', path: `${instance}/heartbeat` });
-  for (const request of examples()) {
+  for (const request of documented.examples()) {
     const answer = await ask({ ...request, headers: { prefer: 'return=representation' } });
     const { etag } = answer.headers;
     if (etag !== undefined) await ask({ ...request, headers: { 'if-none-match': etag } });
@@ -195,7 +176,9 @@ describe('names every error', () => {
 
   test('that the registry gives an operation, as it is answered', async () => {
     await ask(register);
-    for (const request of examples().filter(({ path }) => /\/(services|heartbeats?|dependencies|sd)\b/.test(path))) {
+    for (const request of documented
+      .examples()
+      .filter(({ path }) => /\/(services|heartbeats?|dependencies|sd)\b/.test(path))) {
       const operation = documented.operationOf(request.method ?? 'GET', request.path.split('?', 1)[0] ?? '');
       if (!operation) throw new Error(`${request.path} is not described.`);
       const isRead = request.method === 'GET';
@@ -252,9 +235,7 @@ describe('names every error', () => {
 
 test('describes the events of a watch, each with its data', async () => {
   const { document } = documented;
-  const response = operationNamed('watch').responses['200'];
-  const events = response && 'content' in response ? response.content?.['text/event-stream']?.['x-events'] : undefined;
-  if (!events) throw new Error('The events of a watch are not described.');
+  const events = documented.eventsOf('watch');
   await ask(register);
   const record = (await ask({ path: instance })).body as InstanceRecord;
   const change = (type: ChangeEvent['type'], more: Partial<ChangeEvent['record']> = {}): ChangeEvent => ({
@@ -279,10 +260,9 @@ test('describes the events of a watch, each with its data', async () => {
   const seen = new Set<string>();
   for await (const { event, data } of stream.events) {
     seen.add(event);
-    const schema = events[event];
-    expect([event, schema && documented.problem(schema, data)]).toEqual([event, null]);
+    expect([event, documented.eventProblem('watch', event, data)]).toEqual([event, null]);
   }
-  expect([...seen].toSorted()).toEqual(Object.keys(events).toSorted());
+  expect([...seen].toSorted()).toEqual(events.toSorted());
   expect(document.components.schemas.WatchedInstance).toBeDefined();
 });
 
