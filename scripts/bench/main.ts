@@ -54,8 +54,8 @@ function commandLine(): Command {
 Scenarios:
 ${allScenarios.map(({ name, title }) => `  ${name.padEnd(18)} ${title}`).join('\n')}
 
-Needs: a build (npm run build), and wrk and h2load (Debian: wrk, nghttp2-client). Compares with etcd when it is on the PATH
-(Debian: etcd-server).
+Asks with wrk and h2load when they are on the PATH (Debian: wrk, nghttp2-client), otherwise with generators of its own, which cost
+more. Compares with etcd when it is on the PATH (Debian: etcd-server).
 
 Examples:
   $ npm run bench -- --quick

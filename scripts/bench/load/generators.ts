@@ -8,6 +8,7 @@ import { runWrk } from './wrk.ts';
 export class Generators {
   readonly #directory: string;
   readonly #own = new OwnGenerator();
+  readonly #hasWrk = isInstalled('wrk');
   readonly #hasH2load = isInstalled('h2load');
 
   /** @param directory for files on the way to a generator */
@@ -15,7 +16,7 @@ export class Generators {
     this.#directory = directory;
   }
 
-  /** @throws Error when any answer is wrong, or a generator is missing */
+  /** @throws Error when any answer is wrong */
   async run(plan: LoadPlan): Promise<LoadResult> {
     const result = await this.#run(plan);
     if (result.failures > 0) {
@@ -38,9 +39,8 @@ export class Generators {
   #run(plan: LoadPlan): Promise<LoadResult> {
     const { request } = plan;
     if (request.kind === 'rest') {
-      if (!isInstalled('wrk'))
-        throw new Error('REST is measured with wrk, which is not installed (Debian: apt install wrk).');
-      return runWrk(plan as LoadPlan & { readonly request: RestRequest }, this.#directory);
+      const restPlan = plan as LoadPlan & { readonly request: RestRequest };
+      return this.#hasWrk ? runWrk(restPlan, this.#directory) : this.#own.run(restPlan);
     }
     const grpcPlan = plan as LoadPlan & { readonly request: GrpcRequest };
     return this.#hasH2load && isFixed(grpcPlan) ? runH2load(grpcPlan, this.#directory) : this.#own.run(grpcPlan);

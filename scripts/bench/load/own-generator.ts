@@ -1,16 +1,16 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import type { GrpcRequest, LoadPlan, LoadResult, PacedPlan, PacedResult } from './load.ts';
+import type { LoadPlan, LoadResult, PacedPlan, PacedResult } from './load.ts';
 
-const program = fileURLToPath(new URL('grpc-load-process.ts', import.meta.url));
+const program = fileURLToPath(new URL('load-process.ts', import.meta.url));
 const runTypescript = new URL('../../run-typescript.mjs', import.meta.url).href;
 
-/** The benchmark's own gRPC generator: the only one here that gives every request a message of its own. */
+/** The benchmark's own generators, in a process of their own. The one for gRPC gives every request a message of its own. */
 export class OwnGenerator {
   #child: ChildProcess | null = null;
 
-  run(plan: LoadPlan & { readonly request: GrpcRequest }): Promise<LoadResult> {
+  run(plan: LoadPlan): Promise<LoadResult> {
     return this.#ask(plan);
   }
 
