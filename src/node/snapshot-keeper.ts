@@ -8,6 +8,7 @@ import type { PeerMessage, SnapshotAck, SnapshotChunk } from '../transport/trans
 import type { Clock } from './environment.ts';
 import type { MemberEnvironment } from './member.ts';
 import type { MemberSettings } from './settings.ts';
+import { Turns } from './turns.ts';
 
 /** Chunks of about 256 KiB under way to one follower. */
 const windowChunks = 8;
@@ -267,12 +268,13 @@ export class SnapshotKeeper {
   }
 }
 
-/** Reads a whole snapshot, a chunk a turn. */
+/** Reads a whole snapshot, in slices. */
 export async function readSnapshot(storage: Storage, snapshot: StoredSnapshot, clock: Clock): Promise<RegistryState> {
+  const turns = new Turns(clock);
   const decoder = new CaptureDecoder();
   for (let chunk = 0; chunk < snapshot.chunkCount; chunk++) {
-    decoder.push(await storage.readSnapshotChunk(snapshot, chunk));
-    await new Promise<void>((resolve) => clock.after(0, resolve));
+    await turns.inSlices(decoder.pushing(await storage.readSnapshotChunk(snapshot, chunk)));
+    await turns.next();
   }
-  return RegistryState.restore(decoder.finish());
+  return turns.inSlices(RegistryState.restoring(decoder.finish()));
 }

@@ -18,9 +18,12 @@ import type {
 import { defaultRegistryLimits, Graveyard, type RegistryLimits, RequestMemory } from './memories.ts';
 import type { Selection } from './page.ts';
 import type { InstanceFilter, InstanceKey } from './service.ts';
-import type { Sliced } from './slices.ts';
+import { inOneGo, type Sliced } from './slices.ts';
 import { hashOf, type RegistryCapture } from './snapshot.ts';
 import { formatTimestamp } from './views.ts';
+
+/** Parts of a snapshot taken over in one go. */
+const sliceParts = 500;
 
 /**
  * The replicated state machine. Applying reads no clock and draws no lot: the same entries give the same state, byte
@@ -46,8 +49,8 @@ export class RegistryState {
     this.#requests = new RequestMemory(this.#limits);
   }
 
-  /** Rebuilds a state from what a snapshot held. */
-  static restore(capture: RegistryCapture, limits: Partial<RegistryLimits> = {}): RegistryState {
+  /** Rebuilds a state from what a snapshot held, in slices. */
+  static *restoring(capture: RegistryCapture, limits: Partial<RegistryLimits> = {}): Sliced<RegistryState> {
     const state = new RegistryState(limits);
     const { header } = capture;
     state.#appliedIndex = header.appliedIndex;
@@ -56,10 +59,16 @@ export class RegistryState {
     state.#nextLeaseId = header.nextLeaseId;
     state.#wallMs = header.wallMs;
     state.#leaseMs = header.leaseMs;
-    for (const instance of capture.instances) state.#catalog.add(instance);
-    for (const tombstone of capture.tombstones) state.#graveyard.bury(tombstone);
-    for (const request of capture.requests) state.#requests.remember(request);
+    yield* takingEach(capture.instances, (instance) => state.#catalog.add(instance));
+    yield* takingEach(capture.tombstones, (tombstone) => state.#graveyard.bury(tombstone));
+    yield* takingEach(capture.requests, (request) => state.#requests.remember(request));
+    yield* state.tidying();
     return state;
+  }
+
+  /** As `restoring`, in one go. */
+  static restore(capture: RegistryCapture, limits: Partial<RegistryLimits> = {}): RegistryState {
+    return inOneGo(RegistryState.restoring(capture, limits));
   }
 
   /** Index of the last entry that this state includes. */
@@ -355,4 +364,12 @@ function missingDependencies(missing: readonly string[]): CommandResult {
     field: 'metadata.dependencies',
     details: { missing_dependencies: missing },
   };
+}
+
+function* takingEach<T>(items: readonly T[], take: (item: T) => void): Sliced<void> {
+  let taken = 0;
+  for (const item of items) {
+    take(item);
+    if (++taken % sliceParts === 0) yield;
+  }
 }

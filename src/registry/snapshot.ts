@@ -5,11 +5,15 @@ import { fromWireRegistration, toWireRegistration, type WireRegistration } from 
 import type { CommandResult, Instance, Tombstone } from './machine.ts';
 import type { RememberedRequest } from './memories.ts';
 import type { Status } from './records.ts';
+import { inOneGo, type Sliced } from './slices.ts';
 
 /** Raised when older members could not read the encoding any more. */
 const format = 1;
 
 const chunkBytes = 256 * 1024;
+
+/** Parts read in one go. */
+const sliceParts = 100;
 
 export interface CaptureHeader {
   readonly appliedIndex: number;
@@ -113,11 +117,12 @@ export class CaptureDecoder {
   readonly #requests: RememberedRequest[] = [];
   readonly #listed = new Set<string>();
 
-  /** @throws Error when the bytes are no snapshot that this version knows, or contradict themselves */
-  push(chunk: Uint8Array): void {
+  /** In slices; each chunk is to be read to its end before the next. @throws as `push` */
+  *pushing(chunk: Uint8Array): Sliced<void> {
     const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
     const reader = protobuf.Reader.create(bytes);
-    while (reader.pos < reader.len) {
+    for (let parts = 1; reader.pos < reader.len; parts++) {
+      if (parts % sliceParts === 0) yield;
       const begin = reader.pos;
       const part = nextPart(reader);
       if (!part) {
@@ -127,6 +132,11 @@ export class CaptureDecoder {
       this.#take(decoded(part));
     }
     this.#rest = new Uint8Array();
+  }
+
+  /** @throws Error when the bytes are no snapshot that this version knows, or contradict themselves */
+  push(chunk: Uint8Array): void {
+    inOneGo(this.pushing(chunk));
   }
 
   /** @throws Error when something is missing */

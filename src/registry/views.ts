@@ -1,8 +1,6 @@
 import type { Instance } from './machine.ts';
 import type { InstanceRecord } from './records.ts';
 
-const jsonOf = new WeakMap<Instance, string>();
-
 /** RFC 3339, UTC, milliseconds, `Z`. */
 export function formatTimestamp(epochMs: number): string {
   return new Date(epochMs).toISOString();
@@ -24,14 +22,4 @@ export function toRecord(instance: Instance): InstanceRecord {
     revision,
     lease_id: leaseId,
   };
-}
-
-/** The record as JSON, made once: instances are immutable. */
-export function recordJson(instance: Instance): string {
-  let json = jsonOf.get(instance);
-  if (json === undefined) {
-    json = JSON.stringify(toRecord(instance));
-    jsonOf.set(instance, json);
-  }
-  return json;
 }

@@ -54,6 +54,19 @@ describe('a snapshot', () => {
     expect(restored.find('billing', 'one')).toBeUndefined();
   });
 
+  test('of many parts is read, and becomes a state, in slices', () => {
+    const machine = new MachineDriver();
+    for (let i = 0; i < 1_200; i++) machine.register('svc', `i-${i}`);
+    const decoder = new CaptureDecoder();
+    expect([...decoder.pushing(bytesOf(machine.state.capture()))].length).toBeGreaterThanOrEqual(12);
+    const restoring = RegistryState.restoring(decoder.finish());
+    let pauses = 0;
+    let step = restoring.next();
+    for (; !step.done; step = restoring.next()) pauses++;
+    expect(pauses).toBeGreaterThanOrEqual(4);
+    expect(step.value.hash()).toBe(machine.state.hash());
+  });
+
   test('that ends with a full chunk has no empty one behind it', () => {
     const machine = new MachineDriver();
     machine.register('svc', 'great', { text: 'x'.repeat(256 * 1_024) });
