@@ -9,8 +9,10 @@ const numberBytes = 8;
  * Remembers the number of the newest acknowledged write in a file of its own. A log that lost its end looks just like
  * one whose last write was never finished; this tells the two apart (trap 33).
  *
- * The file is written behind each write and not synced, so it costs no write any time. It is a lower bound: exact after
- * the death of the process, and after a power cut as old as what the operating system had still not written by itself.
+ * The file is written behind each write and not synced, so it costs no write any time. It is a lower bound: after the
+ * death of the process it lacks at most what was acknowledged while it was being written, and after a power cut it is
+ * as old as what the operating system had still not written by itself. It is not written on the main thread, although
+ * that would be cheaper: on a disk that hangs even an unsynced write may wait, and the member would with it (trap 31).
  */
 export class AcknowledgedWrites {
   readonly #path: string;
