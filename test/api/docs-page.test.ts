@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { curlOf } from '../../src/api/rest/request-example.ts';
+import { curlOf, parameterOf } from '../../src/api/rest/request-example.ts';
 import { Documented } from './documented.ts';
 import { type RestFace, startInside } from './faces.ts';
 import { type HttpAnswer, send } from './http.ts';
@@ -41,14 +41,14 @@ test('has every operation with its methods, paths, parameters and answers, and e
   for (const { method, path, operation } of documented.operations) {
     const [, section = ''] = page.text.split(`<section id="${operation.operationId}">`);
     const own = textOf(section.split('</section>', 1)[0] ?? '');
-    const parameters = operation.parameters.flatMap((each) => ('$ref' in each ? [] : [each.name]));
+    const parameters = operation.parameters.map((each) => parameterOf(documented.document, each).name);
     for (const part of [
       method,
       path,
       operation.summary,
       operation.description,
       'curl ',
-      ...parameters,
+      ...parameters.filter((name) => name !== 'X-Request-Id'),
       ...Object.keys(operation.responses),
     ]) {
       expect(own, operation.operationId).toContain(part);

@@ -8,7 +8,7 @@ import type {
 } from './contract/openapi.ts';
 import type { JsonSchema } from './contract/schemas.ts';
 import { docsStyle } from './docs-style.ts';
-import { curlOf, exampleOf } from './request-example.ts';
+import { curlOf, exampleOf, parameterOf } from './request-example.ts';
 
 /** The page runs nothing and fetches nothing: its style is in it, and its icon is empty. */
 export const contentSecurityPolicy = `default-src 'none'; style-src 'sha256-${hash('sha256', docsStyle, 'base64')}'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
@@ -19,7 +19,7 @@ const exampleUrl = 'http://localhost:8500';
 /** The API as a page, made from its OpenAPI document. */
 export function docsPage(document: OpenApiDocument): string {
   const { title, description } = document.info;
-  const requestId = document.components.parameters['X-Request-Id'];
+  const requestId = document.components.parameters['header.X-Request-Id'];
   const operations = operationsOf(document);
   const groups = document.tags.map(({ name, description: text }) => ({
     name,
@@ -96,7 +96,7 @@ ${others.map((other) => html`<span class="soft">or ${code(other + path)}</span>`
 ${operation.security ? html`<span class="soft">(needs the token, where there is one)</span>` : ''}</p>
 <p>${description}</p>
 <pre><code>${curlOf(example, exampleUrl)}</code></pre>
-${parametersOf(operation)}${
+${parametersOf(document, operation)}${
   requestBody
     ? html`<h4>Body</h4>\n<p>${contentList(requestBody.content)}${requestBody.required ? '' : ', or none'}</p>\n`
     : ''
@@ -116,9 +116,9 @@ ${responses.filter(({ isShared }) => isShared).map(({ status, description: text 
 `;
 }
 
-function parametersOf({ parameters }: OpenApiOperation): Part {
+function parametersOf(document: OpenApiDocument, { parameters }: OpenApiOperation): Part {
   // The one that all operations take is told at the top.
-  const own = parameters.flatMap((parameter) => ('$ref' in parameter ? [] : [parameter]));
+  const own = parameters.map((each) => parameterOf(document, each)).filter(({ name }) => name !== 'X-Request-Id');
   if (own.length === 0) return '';
   return html`<h4>Parameters</h4>
 <dl>

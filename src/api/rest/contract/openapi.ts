@@ -4,7 +4,6 @@ import { type Answer, type Content, freshnessHeaders, groups, type Operation } f
 import {
   type AnswerHeader,
   answerHeaders,
-  type PathParameter,
   pathParameters,
   type QueryParameter,
   queryParameters,
@@ -109,6 +108,7 @@ GET takes HEAD, too. A path that does not exist is answered with 404 not_found, 
 export function describeApi(routes: readonly DescribedRoute[]): OpenApiDocument {
   const responses: Record<string, OpenApiResponse> = {};
   for (const [httpStatus, code] of refusedEarly) addError(responses, httpStatus, [code]);
+  const parameters = describeParameters();
   const paths: Record<string, OpenApiPath> = {};
   for (const route of routes) {
     const { path, method, prefixes } = route.operation;
@@ -116,7 +116,7 @@ export function describeApi(routes: readonly DescribedRoute[]): OpenApiDocument 
     paths[path] = {
       ...(isDefault ? {} : { servers: prefixes.map(serverOf) }),
       ...paths[path],
-      [method.toLowerCase()]: describeOperation(route, responses),
+      [method.toLowerCase()]: describeOperation(route, parameters, responses),
     };
   }
   return {
@@ -127,7 +127,7 @@ export function describeApi(routes: readonly DescribedRoute[]): OpenApiDocument 
     paths,
     components: {
       schemas: jsonSchemas(),
-      parameters: { 'X-Request-Id': headerParameter('X-Request-Id') },
+      parameters,
       headers: Object.fromEntries(
         Object.entries(answerHeaders).map(([name, facts]) => [
           name,
@@ -152,14 +152,18 @@ function serverOf(prefix: string): OpenApiServer {
     : { url: prefix, description: 'Relative to where this document is.' };
 }
 
-function describeOperation(route: DescribedRoute, responses: Record<string, OpenApiResponse>): OpenApiOperation {
+function describeOperation(
+  route: DescribedRoute,
+  parameters: Parameters,
+  responses: Record<string, OpenApiResponse>,
+): OpenApiOperation {
   const { id, group, summary, description: text, body, writes, answers } = route.operation;
   return {
     operationId: id,
     tags: [group],
     summary,
     description: text,
-    parameters: parametersOf(route.operation),
+    parameters: parametersOf(route.operation, parameters),
     ...(body
       ? {
           requestBody: {
@@ -177,27 +181,38 @@ function describeOperation(route: DescribedRoute, responses: Record<string, Open
   };
 }
 
-function parametersOf({ path, query = [], headers = [], example = {} }: Operation): OpenApiOperation['parameters'] {
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as PathParameter);
-  return [
-    ...names.map((name): OpenApiParameter => {
-      const { schema, description: text, example: value } = pathParameters[name];
-      return {
-        name,
-        in: 'path',
-        required: true,
-        description: text,
-        schema: jsonSchemaOf(schema),
-        example: value,
-      };
-    }),
-    ...query.map((name) => queryParameter(name, example[name])),
-    ...headers.map(headerParameter),
-    { $ref: '#/components/parameters/X-Request-Id' },
-  ];
+type Parameters = OpenApiDocument['components']['parameters'];
+
+/** Every parameter once, under its place and name. */
+function describeParameters(): Parameters {
+  const paths = Object.entries(pathParameters).map(([name, { schema, description: text, example }]) => ({
+    name,
+    in: 'path' as const,
+    required: true,
+    description: text,
+    schema: jsonSchemaOf(schema),
+    example,
+  }));
+  const headers = Object.entries(requestHeaders).map(([name, { schema, description: text }]) => ({
+    name,
+    in: 'header' as const,
+    required: false,
+    description: text,
+    schema: jsonSchemaOf(schema),
+  }));
+  const named = [...paths, ...headers].map((each): [string, OpenApiParameter] => [keyOf(each.in, each.name), each]);
+  const queries = (Object.keys(queryParameters) as QueryParameter[]).map((name): [string, OpenApiParameter] => [
+    keyOf('query', name),
+    queryParameter(name),
+  ]);
+  return Object.fromEntries([...named, ...queries]);
 }
 
-function queryParameter(name: QueryParameter, example: string | undefined): OpenApiParameter {
+function keyOf(place: OpenApiParameter['in'], name: string): string {
+  return `${place}.${name}`;
+}
+
+function queryParameter(name: QueryParameter): OpenApiParameter {
   const facts = queryParameters[name];
   const own = jsonSchemaOf(facts.schema);
   const shared = {
@@ -206,7 +221,6 @@ function queryParameter(name: QueryParameter, example: string | undefined): Open
     required: false,
     description: facts.description,
     schema: 'standard' in facts ? { ...own, default: facts.standard } : own,
-    ...(example === undefined ? {} : { example }),
   } as const;
   if (name === 'fields') return { ...shared, style: 'form', explode: false };
   if (name !== 'metadata.KEY') return shared;
@@ -215,9 +229,21 @@ function queryParameter(name: QueryParameter, example: string | undefined): Open
   return { ...shared, name: 'metadata', style: 'form', explode: true, schema };
 }
 
-function headerParameter(name: keyof typeof requestHeaders): OpenApiParameter {
-  const { schema, description: text } = requestHeaders[name];
-  return { name, in: 'header', required: false, description: text, schema: jsonSchemaOf(schema) };
+function parametersOf(
+  { path, query = [], headers = [], example = {} }: Operation,
+  parameters: Parameters,
+): OpenApiOperation['parameters'] {
+  const keys = [
+    ...[...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => keyOf('path', name)),
+    ...query.map((name) => keyOf('query', name)),
+    ...[...headers, 'X-Request-Id'].map((name) => keyOf('header', name)),
+  ];
+  return keys.map((key): OpenApiParameter | Reference => {
+    const found = parameters[key];
+    if (!found) throw new Error(`The parameter ${key} of ${path} has no description.`);
+    const value = found.in === 'query' ? example[found.name as QueryParameter] : undefined;
+    return value === undefined ? { $ref: `#/components/parameters/${key}` } : { ...found, example: value };
+  });
 }
 
 function describeAnswer({ description: text, headers = [], content }: Answer): OpenApiResponse {

@@ -16,8 +16,6 @@ export const pathParameters = {
   id: { schema: instanceId, description: 'The instance.', example: 'billing-1' },
 } as const;
 
-export type PathParameter = keyof typeof pathParameters;
-
 /** Parameters of the query string: the very schemas that they are validated by. */
 export const queryParameters = {
   status: {
