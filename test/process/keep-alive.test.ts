@@ -8,6 +8,9 @@ import { waitFor } from './wait-for.ts';
 
 const program = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
+/** What a machine that does other things may be late. */
+const busyMs = 10_000;
+
 let cluster: Cluster | undefined;
 const processes: ChildProcess[] = [];
 afterEach(async () => {
@@ -80,11 +83,11 @@ test('a service that is killed with its wrapper turns unhealthy and is removed o
   const unhealthyMs = Date.now() - Date.parse(last_heartbeat);
   await see(url, 'gone');
   const goneMs = Date.now() - Date.parse(last_heartbeat);
-  // Never early; and exact to the second, with two for a machine that is busy.
+  // Never early; and by its own lease, not the 30 and 60 s of others. To the second is for tests with a clock of their own.
   expect(unhealthyMs).toBeGreaterThanOrEqual(2_900);
-  expect(unhealthyMs).toBeLessThan(6_000);
+  expect(unhealthyMs).toBeLessThan(3_000 + busyMs);
   expect(goneMs).toBeGreaterThanOrEqual(5_900);
-  expect(goneMs).toBeLessThan(9_000);
+  expect(goneMs).toBeLessThan(6_000 + busyMs);
 
   // A lease of a minute: what is gone when the wrapper has ended was deregistered.
   const second = keepAlive(cluster.urls, [30, 60], staysUntilTold);
