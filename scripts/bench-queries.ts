@@ -111,6 +111,7 @@ const rows: readonly Row[] = [
   rest('readiness', `/services/${serviceName(services - 1)}/dependencies?transitive=true`),
   rest('health (counts)', '/health'),
   rest("state's hash", '/cluster?hash=true'),
+  rest('targets for Prometheus', '/sd/prometheus'),
   { what: 'watch, state of all', question: { face: 'sse', path: '/watch?initial=true' } },
   { what: 'watch, state by metadata', question: { face: 'sse', path: '/watch?initial=true&metadata.shard=17' } },
   { what: 'watch, state of a service', question: { face: 'sse', path: `/watch?initial=true&service=${hotService}` } },

@@ -2,6 +2,10 @@ import { parseCursor } from '../../registry/cursor.ts';
 import { maxLimit } from '../../registry/queries.ts';
 import type { InstanceRecord } from '../../registry/records.ts';
 import type { InstanceFilter, InstanceKey, ReadAnswer, ReadOptions, RegistryService } from '../../registry/service.ts';
+import { answerTurns } from '../answer-turns.ts';
+
+/** Records looked at before others get their turn. */
+const recordsPerTurn = 200;
 
 /**
  * Walks a list to its end, in as many reads as it takes. An instance that is listed all the while is there once. The
@@ -16,6 +20,7 @@ export async function wholeList<T>(
   pick: (record: InstanceRecord) => T | null,
 ): Promise<ReadAnswer<readonly T[]>> {
   const picked: T[] = [];
+  let looks = 0;
   let oldest: ReadAnswer<unknown> | null = null;
   for (let after: InstanceKey | null = { name: '', id: '' }; after !== null; ) {
     const page: Awaited<ReturnType<RegistryService['list']>> = await registry.list(
@@ -26,6 +31,7 @@ export async function wholeList<T>(
     for (const record of instances) {
       const part = pick(record);
       if (part !== null) picked.push(part);
+      if (++looks % recordsPerTurn === 0) await answerTurns.next();
     }
     oldest = olderOf(oldest, page);
     after = next === null ? null : parseCursor(next);
