@@ -34,7 +34,7 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
     const filter = parseInstanceFilter(queryOf(request), readParameters);
     const fields = parseFields(queryOf(request));
     const answer = await registry.getInstances(name, filter, heldCallOf(request, reply));
-    const records = shown(answer.value, fields);
+    const records = await shown(answer.value, fields);
     return { name, filter, answer, records, question: [name, conditions(filter), fields] };
   };
   const row = (operation: Operation, handle: Route['handle']): Route => ({
@@ -56,7 +56,7 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
         reply.header('x-manifest-cursor', next);
         reply.header('link', `<${nextPage(request, { limit: String(query.limit), ...page })}>; rel="next"`);
       }
-      return show(request, reply, answer, ['list', conditions(query), fields], shown(instances, fields));
+      return show(request, reply, answer, ['list', conditions(query), fields], await shown(instances, fields));
     }),
     row(getService, async (request, reply) => {
       const { name, filter, answer, records, question } = await instancesOf(request, reply);
@@ -74,7 +74,7 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
       refuseOtherParameters(request, recordParameters);
       const fields = parseFields(queryOf(request));
       const answer = await registry.getInstances(name, { instance_id: id }, callOf(request));
-      const [instance] = shown(answer.value, fields);
+      const [instance] = await shown(answer.value, fields);
       if (!instance) throw notListed(reply, answer, `No instance '${id}' of service '${name}' is listed.`);
       return show(request, reply, answer, ['instance', name, id, fields], instance);
     }),
