@@ -123,6 +123,22 @@ export const raftMutations: readonly Mutation[] = [
     caughtBy: [{ test: 'test/raft/traps/votes.test.ts', named: 'trap 7:' }],
   },
   {
+    trap: null,
+    title: 'Who lost the connection to its leader defends it against those who lost it, too',
+    file: 'src/raft/leader-contact.ts',
+    search: 'return !this.#isDoubtful && this.#heardTick',
+    replacement: 'return this.#heardTick',
+    caughtBy: [{ test: 'test/raft/scripts.test.ts', named: 'leader-process-ends.txt' }],
+  },
+  {
+    trap: null,
+    title: 'The short wait for a turn stays when the leader was heard again',
+    file: 'src/raft/roles.ts',
+    search: 'if (this.#contact.isDoubtful) this.#restartElectionTimer();\n    else this.#electionTimerTick',
+    replacement: 'this.#electionTimerTick',
+    caughtBy: [{ test: 'test/raft/scripts.test.ts', named: 'leader-process-ends.txt' }],
+  },
+  {
     trap: 8,
     title: 'A member campaigns before it has applied a new membership',
     file: 'src/raft/roles.ts',
