@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statfsSync } from 'node:fs';
+import { existsSync, readFileSync, statfsSync } from 'node:fs';
 import { cpus, release, totalmem } from 'node:os';
 import { isInstalled } from './load/run-program.ts';
 
@@ -45,8 +45,9 @@ export function versions(): Versions {
 /** File systems that keep everything in memory: nothing that is measured on them is durable. */
 const volatileMagic = new Set([0x01021994, 0x858458f6]);
 
-/** @throws Error when what is written in `directory` is only in memory */
+/** @throws Error when there is no such directory, or what is written in it is only in memory */
 export function refuseVolatile(directory: string): void {
+  if (!existsSync(directory)) throw new Error(`There is no directory ${directory}. Choose one with --dir.`);
   if (volatileMagic.has(statfsSync(directory).type)) {
     throw new Error(`${directory} is in memory. Choose a directory on a disk with --dir.`);
   }

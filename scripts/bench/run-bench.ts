@@ -26,6 +26,8 @@ export async function runBench(options: BenchOptions): Promise<Results> {
   // Clusters make their directories where the system keeps temporary files.
   process.env.TMPDIR = directory;
   const generators = new Generators(directory);
+  // A load that runs for long is not waited for.
+  signal.addEventListener('abort', () => generators.stop(), { once: true });
   const startedAt = new Date();
   const results: ScenarioResult[] = [];
   try {
