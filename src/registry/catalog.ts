@@ -5,7 +5,7 @@ import type { Instance } from './machine.ts';
 import { Page, type Selection } from './page.ts';
 import type { QueryableStatus, Status } from './records.ts';
 import type { InstanceFilter, InstanceKey } from './service.ts';
-import { inOneGo, type Sliced } from './slices.ts';
+import { inOneGo, Pace, type Sliced } from './slices.ts';
 import { lowerBound, SortedKeys } from './sorted-keys.ts';
 import { ValueIndexes } from './value-indexes.ts';
 
@@ -144,14 +144,10 @@ export class Catalog {
    * them are to be sorted. What changes meanwhile is left to the search.
    */
   *tidying(): Sliced<void> {
-    let looks = 0;
+    const pace = new Pace(this.#sliceLooks);
     for (const service of [...this.#untidy]) {
       this.#untidy.delete(service);
-      if (service.isInOrder) continue;
-      looks += service.sorted().length;
-      if (looks < this.#sliceLooks) continue;
-      looks = 0;
-      yield;
+      if (!service.isInOrder && pace.isOver(service.sorted().length)) yield;
     }
   }
 
@@ -162,9 +158,9 @@ export class Catalog {
   *selectingOf(name: string, filter: InstanceFilter): Sliced<Instance[]> {
     const found: Record<Status, Instance[]> = { up: [], unknown: [], unhealthy: [] };
     const service = this.#services.get(name);
-    let looks = 0;
+    const pace = new Pace(this.#sliceLooks);
     for (const instance of service ? instancesOf(service, filter) : []) {
-      if (++looks % this.#sliceLooks === 0) yield;
+      if (pace.isOver()) yield;
       if (matches(instance, filter)) found[instance.status].push(instance);
     }
     return [...found.up, ...found.unknown, ...found.unhealthy];
@@ -189,9 +185,9 @@ export class Catalog {
 
   *#searchFew(few: readonly Instance[], filter: InstanceFilter, page: Page): Sliced<void> {
     const byService = new Map<string, Instance[]>();
-    let looks = 0;
+    const pace = new Pace(this.#sliceLooks);
     for (const instance of few) {
-      if (++looks % this.#sliceLooks === 0) yield;
+      if (pace.isOver()) yield;
       if (!matches(instance, filter)) continue;
       const { name } = instance.registration;
       const others = byService.get(name);
@@ -211,14 +207,14 @@ export class Catalog {
     const passesWhole = untilFull && takesWholeServices(filter);
     /** Taken before the first pause: until then, nothing can change. */
     let lists: readonly (readonly Instance[])[] | null = null;
-    let looks = 0;
+    const pace = new Pace(this.#sliceLooks);
     for (const [position, service] of services.entries()) {
       if (passesWhole && page.passes(service.name, lists?.[position]?.length ?? service.size)) continue;
       const list = lists?.[position] ?? service.sorted();
       // Only the first one can be the cursor's own, and before it nothing has changed.
       const begin = untilFull && service.name === page.after?.name ? service.positionAfter(page.after.id) : 0;
       for (const instance of begin === 0 ? list : list.slice(begin)) {
-        if (++looks % this.#sliceLooks === 0) {
+        if (pace.isOver()) {
           lists ??= services.map((each) => each.sorted());
           yield;
         }

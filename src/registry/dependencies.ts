@@ -1,8 +1,8 @@
 import type { Status } from './records.ts';
-import type { Sliced } from './slices.ts';
+import { Pace, type Sliced } from './slices.ts';
 
 /** Arrows followed in one go: what takes more of them is done in slices. */
-const defaultSliceSteps = 2_000;
+const defaultSliceSteps = 1_000;
 
 /** What a service is as a whole: `up` while one instance is; `missing` when somebody depends on it and nobody is it. */
 export type ServiceHealth = Status | 'missing';
@@ -82,23 +82,6 @@ function haveSameArrows(some: readonly ServiceNode[], others: readonly ServiceNo
 
 function areSame(some: readonly string[], others: readonly string[]): boolean {
   return some === others || (some.length === others.length && some.every((name, i) => name === others[i]));
-}
-
-/** Says after how many steps it is time for a pause. */
-class Pace {
-  readonly #sliceSteps: number;
-  #steps = 0;
-
-  constructor(sliceSteps: number) {
-    this.#sliceSteps = sliceSteps;
-  }
-
-  isOver(steps = 1): boolean {
-    this.#steps += steps;
-    if (this.#steps < this.#sliceSteps) return false;
-    this.#steps = 0;
-    return true;
-  }
 }
 
 function* shaping(services: readonly ServiceNode[], pace: Pace): Sliced<GraphShape> {

@@ -10,3 +10,25 @@ export function inOneGo<T>(work: Sliced<T>): T {
   while (!step.done) step = work.next();
   return step.value;
 }
+
+/** The first slice is this much shorter: it is done at once, and many may begin at a time. */
+const firstSliceDivisor = 8;
+
+/** Says after how many steps it is time for a pause. */
+export class Pace {
+  readonly #sliceSteps: number;
+  #left: number;
+
+  constructor(sliceSteps: number) {
+    this.#sliceSteps = sliceSteps;
+    this.#left = Math.ceil(sliceSteps / firstSliceDivisor);
+  }
+
+  /** @param steps done since it was last asked */
+  isOver(steps = 1): boolean {
+    this.#left -= steps;
+    if (this.#left > 0) return false;
+    this.#left = this.#sliceSteps;
+    return true;
+  }
+}
