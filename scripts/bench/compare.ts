@@ -55,7 +55,7 @@ export const throughputColumns: readonly Column[] = [
   { key: 'generator', title: 'generator' },
 ];
 
-/** The share of requests that may be cut off at the end of a run and so count on one side only. */
+/** Runs at whose ends a request of each place may be cut off: done, and not acknowledged. */
 const cutOffRuns = 2;
 
 /** Requests of the benchmark itself that the systems count: metrics, revisions, readiness. */

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync, statfsSync } from 'node:fs';
-import { cpus, release, totalmem } from 'node:os';
+import { cpus, loadavg, release, totalmem } from 'node:os';
 import { isInstalled } from './load/run-program.ts';
 
 /** What the numbers depend on. */
@@ -10,6 +10,8 @@ export interface Machine {
   readonly memoryGib: number;
   readonly kernel: string;
   readonly fileSystem: string;
+  /** Processes that ran or waited on average, in the minute before the benchmark began. */
+  readonly loadBefore: number;
 }
 
 export interface Versions {
@@ -28,6 +30,7 @@ export function describeMachine(directory: string): Machine {
     memoryGib: Math.round(totalmem() / 2 ** 30),
     kernel: release().split('-')[0] ?? '',
     fileSystem: fileSystemOf(directory),
+    loadBefore: loadavg()[0] ?? 0,
   };
 }
 
@@ -40,6 +43,15 @@ export function versions(): Versions {
     h2load: versionOf('h2load', ['--version'], /nghttp2\/(\S+)/),
     wrk: versionOf('wrk', ['--version'], /^wrk (?:debian\/)?(\S+)/),
   };
+}
+
+/** Other work that takes more than this share of the cores makes numbers worthless. */
+const busyShare = 0.25;
+
+/** What to say of a machine that did other work besides; `null` for a quiet one. */
+export function busyWarning({ loadBefore, cores }: Machine): string | null {
+  if (loadBefore <= busyShare * cores) return null;
+  return `The machine did other work besides (a load of ${loadBefore.toFixed(1)} on ${cores} cores before the benchmark began): these numbers are preliminary.`;
 }
 
 /** File systems that keep everything in memory: nothing that is measured on them is durable. */

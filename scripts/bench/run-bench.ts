@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Generators } from './load/generators.ts';
-import { describeMachine, refuseVolatile, versions } from './machine.ts';
+import { busyWarning, describeMachine, refuseVolatile, versions } from './machine.ts';
 import type { Results, ScenarioResult } from './results.ts';
 import { RunStage } from './run-stage.ts';
 import type { Scenario, StageSettings } from './scenario.ts';
@@ -32,6 +32,11 @@ export async function runBench(options: BenchOptions): Promise<Results> {
   const results: ScenarioResult[] = [];
   try {
     const machine = describeMachine(directory);
+    const found = versions();
+    options.say(`${machine.processor}, ${machine.cores} cores, ${machine.memoryGib} GiB, ${machine.fileSystem}`);
+    options.say(`Manifest ${found.manifest}, Node ${found.node}, etcd ${found.etcd ?? 'not installed'}`);
+    const warning = busyWarning(machine);
+    if (warning !== null) options.say(warning);
     for (const scenario of scenarios) {
       signal.throwIfAborted();
       options.say(`${scenario.name}: ${scenario.title}`);
@@ -41,7 +46,7 @@ export async function runBench(options: BenchOptions): Promise<Results> {
       options.finished(result);
     }
     const seconds = (Date.now() - startedAt.getTime()) / 1_000;
-    return { startedAt: startedAt.toISOString(), seconds, settings, machine, versions: versions(), scenarios: results };
+    return { startedAt: startedAt.toISOString(), seconds, settings, machine, versions: found, scenarios: results };
   } finally {
     generators.stop();
     rmSync(directory, { recursive: true, force: true });

@@ -60,7 +60,7 @@ const results: Results = {
   startedAt: '2026-01-02T03:04:05.678Z',
   seconds: 600,
   settings: { quick: false, rounds: 5, durationMs: 6_000, warmUpMs: 2_000 },
-  machine: { processor: 'A processor', cores: 2, memoryGib: 8, kernel: '6.1', fileSystem: 'ext2/ext3' },
+  machine: { processor: 'A processor', cores: 2, memoryGib: 8, kernel: '6.1', fileSystem: 'ext4', loadBefore: 0.1 },
   versions: { manifest: '1.0.0', node: '20.0.0', etcd: null, h2load: '1.52.0', wrk: '4.1.0' },
   scenarios: [
     { name: 'heartbeat-rest', title: 'Heartbeats', seconds: 60, measured },
@@ -128,6 +128,12 @@ describe('the document', () => {
     expect(fill(blockOf('scenario heartbeat-rest'))).toContain('Asked and answered.\n\n| case |');
     expect(fill(blockOf('plots heartbeat-rest'))).toContain('![A < B & C](plots/growth.svg)');
     expect(fill(blockOf('machine'))).toContain('| etcd | not installed |');
+  });
+
+  test('says so when the machine did other work besides', () => {
+    expect(fill(blockOf('machine'))).not.toContain('preliminary');
+    const busy = { ...results, machine: { ...results.machine, loadBefore: 3 } };
+    expect(fillDocument(blockOf('machine'), busy, (name) => name)).toContain('a load of 3.0 on 2 cores');
   });
 
   test('compares with the floors of the face that was asked', () => {

@@ -1,3 +1,4 @@
+import { busyWarning } from '../machine.ts';
 import type { Results, ScenarioResult } from '../results.ts';
 import type { Row } from '../scenario.ts';
 import { cellsOf, digits } from './table.ts';
@@ -37,7 +38,12 @@ function content(kind: string, name: string, results: Results, plotPath: (name: 
   }
 }
 
-function machine({ startedAt, seconds, settings, machine: where, versions }: Results): string {
+function machine(results: Results): string {
+  const warning = busyWarning(results.machine);
+  return `${warning === null ? '' : `**${warning}**\n\n`}${machineTable(results)}`;
+}
+
+function machineTable({ startedAt, seconds, settings, machine: where, versions }: Results): string {
   const { rounds, durationMs, warmUpMs, quick } = settings;
   return markdownTable([
     ['what', 'value'],
