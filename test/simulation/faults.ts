@@ -91,8 +91,8 @@ export class Faults {
     return leader && this.#random.chance(0.5) ? leader : this.#some();
   }
 
-  #later(end: () => void): void {
-    this.#world.after(this.#random.around(this.#scenario.faultForMs), () => {
+  #later(end: () => void, times = 1): void {
+    this.#world.after(this.#random.around(times * this.#scenario.faultForMs), () => {
       // When healing has begun, whatever ends has been ended.
       if (this.#active) end();
     });
@@ -303,10 +303,14 @@ export class Faults {
     if (kind === 'hanging-disk') condition.hangs = true;
     if (kind === 'failing-disk') condition.failure = 'EIO';
     if (kind === 'full-disk') condition.failure = 'ENOSPC';
-    this.#later(() => {
-      condition.maxLatencyMs = 2;
-      machine.disk.recover();
-    });
+    // It takes a leader eight election timeouts to give up a disk that hangs.
+    this.#later(
+      () => {
+        condition.maxLatencyMs = 2;
+        machine.disk.recover();
+      },
+      kind === 'hanging-disk' ? 4 : 1,
+    );
     return true;
   }
 
