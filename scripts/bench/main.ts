@@ -40,7 +40,7 @@ function commandLine(): Command {
     .option('--seconds <SECONDS>', `length of one measurement (default: ${fullSettings.durationMs / 1_000})`, count)
     .option('--no-etcd', 'measure this project only; also when etcd is not installed')
     .option('--dir <DIRECTORY>', 'keep the data in here while it runs; must be on a disk', tmpdir())
-    .option('--json <FILE>', 'write all results to this file')
+    .option('--json <FILE>', 'write all results to this file, after each scenario')
     .option(
       '--cpu-profile <DIRECTORY>',
       'let every member leave a CPU profile here, and show where the time went; costs some speed',
@@ -89,9 +89,13 @@ function show({ title, seconds, measured, error }: ScenarioResult): void {
   say('');
 }
 
-/** Where the members' time went, in all profiles that are there. */
-function showProfiles(directory: string): void {
-  const files = readdirSync(directory).filter((file) => file.endsWith('.cpuprofile'));
+function profilesIn(directory: string): string[] {
+  return readdirSync(directory).filter((file) => file.endsWith('.cpuprofile'));
+}
+
+/** Where the members' time went, in the profiles that were not there before. */
+function showProfiles(directory: string, before: readonly string[]): void {
+  const files = profilesIn(directory).filter((file) => !before.includes(file));
   const profiles = files.map((file) => JSON.parse(readFileSync(join(directory, file), 'utf8')) as CpuProfile);
   const { parts, functions } = sharesOf(profiles);
   for (const [title, shares] of [
@@ -138,7 +142,10 @@ async function main(parameters: readonly string[]): Promise<number> {
   const withEtcd = flags.etcd && isInstalled('etcd');
   if (flags.etcd && !withEtcd) say('etcd is not on the PATH: nothing is compared (Debian: apt install etcd-server).');
   try {
+    // A mistake in a name is to show before an hour of work, not behind it.
+    if (flags.json !== undefined) writeFileSync(flags.json, '');
     if (flags.cpuProfile !== undefined) mkdirSync(flags.cpuProfile, { recursive: true });
+    const profilesBefore = flags.cpuProfile === undefined ? [] : profilesIn(flags.cpuProfile);
     const results = await runBench({
       scenarios: flags.only ? scenariosNamed(flags.only) : allScenarios.filter(({ quick }) => quick || !flags.quick),
       settings,
@@ -147,10 +154,12 @@ async function main(parameters: readonly string[]): Promise<number> {
       cpuProfileDirectory: flags.cpuProfile,
       signal: interrupted.signal,
       say,
-      finished: show,
+      finished(result, soFar) {
+        show(result);
+        if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(soFar, null, 2)}\n`);
+      },
     });
-    if (flags.cpuProfile !== undefined) showProfiles(flags.cpuProfile);
-    if (flags.json !== undefined) writeFileSync(flags.json, `${JSON.stringify(results, null, 2)}\n`);
+    if (flags.cpuProfile !== undefined) showProfiles(flags.cpuProfile, profilesBefore);
     return results.scenarios.some(({ error }) => error !== undefined) ? exitCodes.failed : exitCodes.done;
   } catch (error) {
     if (interrupted.signal.aborted) return exitCodes.interrupted;

@@ -15,7 +15,8 @@ export interface BenchOptions {
   readonly cpuProfileDirectory?: string | undefined;
   readonly signal: AbortSignal;
   readonly say: (line: string) => void;
-  readonly finished: (result: ScenarioResult) => void;
+  /** Called after each scenario, with all results up to then. */
+  readonly finished: (result: ScenarioResult, soFar: Results) => void;
 }
 
 /** Runs the scenarios one after the other; one that fails does not end the others. @throws when it is interrupted */
@@ -37,16 +38,23 @@ export async function runBench(options: BenchOptions): Promise<Results> {
     options.say(`Manifest ${found.manifest}, Node ${found.node}, etcd ${found.etcd ?? 'not installed'}`);
     const warning = busyWarning(machine);
     if (warning !== null) options.say(warning);
+    const soFar = (): Results => ({
+      startedAt: startedAt.toISOString(),
+      seconds: (Date.now() - startedAt.getTime()) / 1_000,
+      settings,
+      machine,
+      versions: found,
+      scenarios: results,
+    });
     for (const scenario of scenarios) {
       signal.throwIfAborted();
       options.say(`${scenario.name}: ${scenario.title}`);
       const result = await runScenario(scenario, options, directory, generators);
       signal.throwIfAborted();
       results.push(result);
-      options.finished(result);
+      options.finished(result, soFar());
     }
-    const seconds = (Date.now() - startedAt.getTime()) / 1_000;
-    return { startedAt: startedAt.toISOString(), seconds, settings, machine, versions: found, scenarios: results };
+    return soFar();
   } finally {
     generators.stop();
     rmSync(directory, { recursive: true, force: true });
