@@ -128,7 +128,7 @@ export const raftMutations: readonly Mutation[] = [
     file: 'src/raft/leader-contact.ts',
     search: 'return !this.#isDoubtful && this.#heardTick',
     replacement: 'return this.#heardTick',
-    caughtBy: [{ test: 'test/raft/scripts.test.ts', named: 'leader-process-ends.txt' }],
+    caughtBy: [{ test: 'test/raft/scripts.test.ts', named: 'scripts of messages' }],
   },
   {
     trap: null,
@@ -136,7 +136,7 @@ export const raftMutations: readonly Mutation[] = [
     file: 'src/raft/roles.ts',
     search: 'if (this.#contact.isDoubtful) this.#restartElectionTimer();\n    else this.#electionTimerTick',
     replacement: 'this.#electionTimerTick',
-    caughtBy: [{ test: 'test/raft/scripts.test.ts', named: 'leader-process-ends.txt' }],
+    caughtBy: [{ test: 'test/raft/scripts.test.ts', named: 'scripts of messages' }],
   },
   {
     trap: 8,
