@@ -148,7 +148,7 @@ export const memberMutations: readonly Mutation[] = [
     file: 'src/node/watch-hub.ts',
     search: '    for (const subscription of this.#subscriptions) subscription.fallBehind();\n',
     replacement: '',
-    caughtBy: [{ test: 'test/node/watch-hub.test.ts', named: 'trap 37' }],
+    caughtBy: [{ test: 'test/node/watch-hub.test.ts', named: 'trap 37' }, { simulatorSeeds: 30 }],
   },
   {
     trap: 37,
@@ -157,7 +157,10 @@ export const memberMutations: readonly Mutation[] = [
     search: 'yield* this.#follow(subscription, filter, options, withState);',
     replacement:
       'yield* this.#follow(this.#hub.subscribe(filter, from ?? this.#host.state().revision), filter, options, withState);',
-    caughtBy: [{ test: 'test/node/watching.test.ts', named: 'of the present state misses nothing' }],
+    caughtBy: [
+      { test: 'test/node/watching.test.ts', named: 'of the present state misses nothing' },
+      { simulatorSeeds: 30 },
+    ],
   },
   {
     trap: 37,
@@ -165,7 +168,7 @@ export const memberMutations: readonly Mutation[] = [
     file: 'src/node/subscription.ts',
     search: '        this.#hub.wait(this);\n',
     replacement: '',
-    caughtBy: [{ test: 'test/node/watch-hub.test.ts' }],
+    caughtBy: [{ test: 'test/node/watch-hub.test.ts' }, { simulatorSeeds: 30 }],
   },
   {
     trap: 38,

@@ -7,7 +7,7 @@ export const raftMutations: readonly Mutation[] = [
     file: 'src/raft/leader.ts',
     search: 'if (reached <= commitIndex || this.#log.termAt(reached) !== this.#term) return;',
     replacement: 'if (reached <= commitIndex) return;',
-    caughtBy: [{ test: 'test/raft/traps/votes.test.ts', named: 'trap 1:' }, { simulatorSeeds: 100 }],
+    caughtBy: [{ test: 'test/raft/traps/votes.test.ts', named: 'trap 1:' }],
   },
   {
     trap: 2,
@@ -428,7 +428,7 @@ export const raftMutations: readonly Mutation[] = [
     file: 'src/raft/roles.ts',
     search: "if (this.#isWriteStalled || leader.tick(this.#nowTick) === 'lost-quorum') {",
     replacement: "if (leader.tick(this.#nowTick) === 'lost-quorum') {",
-    caughtBy: [{ test: 'test/raft/traps/reads-and-disk.test.ts', named: 'trap 31:' }],
+    caughtBy: [{ test: 'test/raft/traps/reads-and-disk.test.ts', named: 'trap 31:' }, { simulatorSeeds: 60 }],
   },
   {
     trap: 31,
@@ -436,7 +436,7 @@ export const raftMutations: readonly Mutation[] = [
     file: 'src/raft/roles.ts',
     search: 'if (!isVoter(this.#membership, this.#id) || this.#isWriteStalled || ',
     replacement: 'if (!isVoter(this.#membership, this.#id) || ',
-    caughtBy: [{ test: 'test/raft/traps/reads-and-disk.test.ts', named: 'trap 31:' }],
+    caughtBy: [{ test: 'test/raft/traps/reads-and-disk.test.ts', named: 'trap 31:' }, { simulatorSeeds: 60 }],
   },
   {
     trap: null,
