@@ -16,8 +16,8 @@ export interface Share {
   readonly share: number;
 }
 
-/** Nothing was done: these do not count. */
-const idle = new Set(['(idle)', '(root)']);
+/** Nothing was done, or by the profiler itself, which starts in `dispatch`: these do not count. */
+const notWork = new Set(['(idle)', '(root)', 'dispatch']);
 
 /** Where the time of all profiles went, most first: by function and by part of the program. */
 export function sharesOf(profiles: readonly CpuProfile[]): { readonly functions: Share[]; readonly parts: Share[] } {
@@ -29,7 +29,7 @@ export function sharesOf(profiles: readonly CpuProfile[]): { readonly functions:
     for (const [i, id] of samples.entries()) {
       const frame = frames.get(id);
       const micros = timeDeltas[i] ?? 0;
-      if (!frame || idle.has(frame.functionName)) continue;
+      if (!frame || (frame.url === '' && notWork.has(frame.functionName))) continue;
       busy += micros;
       const part = partOf(frame.url, frame.functionName);
       add(parts, part, micros);
