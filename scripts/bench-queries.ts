@@ -1,5 +1,6 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
+import { PerformanceObserver } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
 import { pino } from 'pino';
 import { createGrpcServer } from '../src/api/grpc/server.ts';
@@ -15,8 +16,8 @@ long its answer takes and for how long it holds the member's event loop at most.
   npm run bench:queries -- [--instances 100000] [--services 1000] [--batches 3] [--rounds 4] [--limit-ms 10]
                            [--only TEXT] [--assert]
 
-A hold is the processor time of the longest turn of the loop in a batch of so many rounds; of the batches' holds, the
-median is printed. --assert: exit code 1 where a hold is longer than the limit. The machine decides; so it is no test.`;
+A hold is the processor time of the longest turn of the loop in a batch of so many rounds, garbage collection included; of
+the batches' holds, the median is printed. Beside it, the longest collection of garbage, in time by the clock. --assert: exit code 1 where a hold is longer than the limit. The machine decides; so it is no test.`;
 
 const { values } = parseArgs({
   options: {
@@ -154,32 +155,41 @@ await once(asker, 'message');
 await register(member, instances, services);
 
 const watch = new LoopWatch();
+let longestCollectionMs = 0;
+new PerformanceObserver((list) => {
+  longestCollectionMs = Math.max(longestCollectionMs, ...list.getEntries().map(({ duration }) => duration));
+}).observe({ entryTypes: ['gc'] });
 let held = 0;
 let failed = 0;
 console.log(`${instances} instances of ${services} services; times in milliseconds`);
-console.log(line(['query', 'median', 'worst', 'hold', 'size', 'status', 'verdict']));
-for (const { what, question, times = 1, before } of rows) {
+console.log(line(['query', 'median', 'worst', 'hold', 'garbage', 'size', 'status', 'verdict']));
+for (const { what, question, times: atOnce = 1, before } of rows) {
   if (!what.includes(values.only)) continue;
   const answers: Answered[] = [];
   const holds: number[] = [];
+  const collections: number[] = [];
   // The first batch warms up.
   for (let batch = 0; batch <= batches; batch++) {
     let longestMs = 0;
+    longestCollectionMs = 0;
     for (let round = 0; round < rounds; round++) {
       await before?.(batch * rounds + round);
       watch.start();
-      const answered = await ask(asker, { question, times });
+      const answered = await ask(asker, { question, times: atOnce });
       longestMs = Math.max(longestMs, watch.stop());
       if (batch > 0) answers.push(answered);
     }
-    if (batch > 0) holds.push(longestMs);
+    if (batch === 0) continue;
+    holds.push(longestMs);
+    collections.push(longestCollectionMs);
   }
   const holdMs = median(holds);
   const { size = 0, status = '' } = answers.at(-1) ?? {};
   const isAnswer = status === '200' || status === 'OK';
   if (!isAnswer) failed++;
   if (holdMs > limitMs) held++;
-  const figures = [median(answers.map(({ ms }) => ms)), Math.max(...answers.map(({ ms }) => ms)), holdMs];
+  const times = answers.map(({ ms }) => ms);
+  const figures = [median(times), Math.max(...times), holdMs, median(collections)];
   const verdict = !isAnswer ? 'FAILS' : holdMs > limitMs ? 'HOLDS' : 'ok';
   console.log(line([what, ...figures.map((ms) => ms.toFixed(1)), size, status, verdict]));
 }
