@@ -82,6 +82,10 @@ export class EtcdSystem implements System {
     );
   }
 
+  async term(): Promise<number> {
+    return Number((await callEtcd(this.#member(0).client, 'Maintenance/Status', {})).raftTerm);
+  }
+
   async revision(): Promise<number> {
     const { client } = this.#member(0);
     const answer = await callEtcd(client, 'KV/Range', { key: Buffer.from('none') });

@@ -59,6 +59,10 @@ export class ManifestSystem implements System {
     return this.cluster.leader();
   }
 
+  async term(): Promise<number> {
+    return (await this.cluster.status(0)).term;
+  }
+
   async revision(): Promise<number> {
     const response = await fetch(`http://${this.restTargets[0]}/v1/services?limit=1`);
     return Number(response.headers.get('x-manifest-index'));

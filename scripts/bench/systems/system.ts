@@ -9,6 +9,8 @@ export interface System {
   pids(): number[];
   /** Position of the leader. @throws when there is none for a long time */
   leader(): Promise<number>;
+  /** Grows with each election. */
+  term(): Promise<number>;
   /** The revision that a linearizable read shows now. */
   revision(): Promise<number>;
   /** Requests that the members have answered since they started, by their own count. */
