@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { expect, test } from 'vitest';
 import { Encoded, encodedInSlices, takingEncoded } from '../../src/api/grpc/encoded.ts';
-import { jsonInSlices } from '../../src/api/rest/sliced-json.ts';
+import { EncodedList, jsonInSlices } from '../../src/api/rest/sliced-json.ts';
 import { toInstance } from '../../src/api/wire/messages.ts';
 import { messageOf, methodOf } from '../../src/api/wire/protocol.ts';
 import type { InstanceRecord } from '../../src/registry/records.ts';
@@ -42,6 +42,12 @@ test.each<[string, object]>([
   ['an object without lists', { name: 'web' }],
 ])('JSON in slices is the JSON of %s', async (_what, body) => {
   expect(await textOf(await jsonInSlices(body))).toBe(JSON.stringify(body));
+});
+
+test.each([0, 1, 200, 201, 1_234])('a list of %d elements that are JSON already is the same list', async (count) => {
+  const some = records.slice(0, count);
+  const json = await jsonInSlices(new EncodedList(some.map((record) => JSON.stringify(record))));
+  expect(await textOf(json)).toBe(JSON.stringify(some));
 });
 
 test.each([1_000, 1_234])('a list of %d leaves turns to others while it is encoded', async (count) => {
