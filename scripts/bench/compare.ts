@@ -61,6 +61,9 @@ const cutOffRuns = 2;
 /** Requests of the benchmark itself that the systems count: metrics, revisions, readiness. */
 const ownRequests = 64;
 
+/** The first time that a contender is asked, its code has yet to be compiled: it is warmed up for this many times as long. */
+const firstWarmUps = 4;
+
 type Round = Readonly<Record<string, number>>;
 
 /**
@@ -74,6 +77,7 @@ export async function compare(
 ): Promise<{ readonly rows: readonly Row[]; readonly goals: readonly Goal[] }> {
   const rows: Row[] = [];
   const goals: Goal[] = [];
+  const warm = new Set<Contender>();
   for (const one of cases) {
     const rounds = one.contenders.map((): Round[] => []);
     const generators = one.contenders.map(() => '');
@@ -82,7 +86,13 @@ export async function compare(
       // Forwards and backwards in turn, so that neither always follows the other.
       if (round % 2 === 1) order.reverse();
       for (const [i, contender] of order) {
-        const { values, generator } = await measureUnderOneLeader(stage, one, contender);
+        const { values, generator } = await measureUnderOneLeader(
+          stage,
+          one,
+          contender,
+          warm.has(contender) ? 1 : firstWarmUps,
+        );
+        warm.add(contender);
         rounds[i]?.push(values);
         generators[i] = generator;
         stage.say(`  ${nameOf(one)}, ${contender.operation}: ${describe(values)}`);
@@ -121,12 +131,17 @@ function describe(values: Round): string {
 /** A run in which an election fell says nothing about the operation: it is done again, so often at most. */
 const mostAttempts = 3;
 
-async function measureUnderOneLeader(stage: Stage, one: Case, contender: Contender): ReturnType<typeof measure> {
+async function measureUnderOneLeader(
+  stage: Stage,
+  one: Case,
+  contender: Contender,
+  warmUps: number,
+): ReturnType<typeof measure> {
   const { system, operation } = contender;
   for (let attempt = 1; ; attempt++) {
     await stage.onlyRuns(system);
     const term = await system.term();
-    const measured = await measure(stage, one, contender).then(
+    const measured = await measure(stage, one, contender, warmUps).then(
       (found) => ({ found }),
       (error: Error) => ({ error }),
     );
@@ -143,6 +158,7 @@ async function measure(
   stage: Stage,
   { inFlight, via }: Case,
   contender: Contender,
+  warmUps: number,
 ): Promise<{ readonly values: Round; readonly generator: string }> {
   const { system, request, operationsPerRequest = 1 } = contender;
   const targets = await targetsOf(system, request.kind, via);
@@ -150,7 +166,7 @@ async function measure(
     stage.load({ targets, request, inFlight, durationMs, numbers: contender.numbers() });
   const handledBefore = await system.handled();
   const revisionBefore = await system.revision();
-  const warmedUp = await load(stage.settings.warmUpMs);
+  const warmedUp = await load(warmUps * stage.settings.warmUpMs);
   const startedAt = new Date();
   const cpuBefore = cpuSecondsOf(system.pids());
   const result = await load(stage.settings.durationMs);
