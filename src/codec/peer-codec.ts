@@ -107,34 +107,40 @@ function toWire(message: PeerMessage): Fields {
     case 'member-report':
       return { ...message, leaderId: message.leaderId ?? '' };
     default:
-      return { ...message };
+      return message as unknown as Fields;
   }
 }
 
+/** The decoded fields become the message: nobody else has them, and to copy them costs more than to decode them did. */
 function fromWire(type: PeerMessage['type'], fields: Fields, from: string, to: string): PeerMessage {
-  const message = (own: Fields) => ({ ...own, type }) as unknown as PeerMessage;
+  const message = (own: Fields) => Object.assign(fields, own, { type }) as unknown as PeerMessage;
   switch (type) {
     case 'append-request':
-      return message({ ...fields, from, to, entries: (fields.entries as Fields[]).map(entryOf) });
+      return message({ from, to, entries: (fields.entries as Fields[]).map(entryOf) });
     case 'read-index-response': {
-      const { confirmed, index, ...rest } = fields;
-      return message({ ...rest, from, to, index: confirmed ? index : null });
+      const { confirmed, index } = fields;
+      delete fields.confirmed;
+      return message({ from, to, index: confirmed ? index : null });
     }
     case 'forward-rejected':
-      return message({ requestIds: fields.requestIds, reason: fields.overloaded ? 'overloaded' : 'not-leader' });
+      return {
+        type,
+        requestIds: fields.requestIds as readonly string[],
+        reason: fields.overloaded ? 'overloaded' : 'not-leader',
+      };
     case 'member-report':
       if (!roles.has(fields.role))
         throw new Error(`A member reports the role '${String(fields.role)}', which is none.`);
-      return message({ ...fields, leaderId: fields.leaderId || null });
+      return message({ leaderId: fields.leaderId || null });
     case 'snapshot-chunk':
       if (!(fields.snapshot as Fields | null)?.membership) throw new Error('A snapshot chunk names no snapshot.');
-      return message(fields);
+      return message({});
     case 'forward-commands':
     case 'snapshot-ack':
     case 'peer-refusal':
-      return message(fields);
+      return message({});
     default:
-      return message({ ...fields, from, to });
+      return message({ from, to });
   }
 }
 
