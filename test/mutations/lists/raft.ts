@@ -382,6 +382,22 @@ export const raftMutations: readonly Mutation[] = [
     caughtBy: [{ test: 'test/raft/traps/reads-and-disk.test.ts', named: 'trap 24:' }, { simulatorSeeds: 30 }],
   },
   {
+    trap: null,
+    title: 'A read is confirmed although no quorum has answered since it came',
+    file: 'src/raft/reads.ts',
+    search: 'const confirmed = this.#underWay.filter((begun) => begun.round <= round);',
+    replacement: 'const confirmed = this.#underWay.filter((begun) => begun.round <= round + 1_000);',
+    caughtBy: [{ simulatorSeeds: 60 }],
+  },
+  {
+    trap: 36,
+    title: 'A cluster that nobody has watched begins its term as if somebody had',
+    file: 'src/raft/roles.ts',
+    search: 'const vouched = campaign.vouched || this.#contact.vouches(this.#nowTick);',
+    replacement: 'const vouched = this.#term > 0;',
+    caughtBy: [{ simulatorSeeds: 30 }],
+  },
+  {
     trap: 25,
     title: 'Every process begins to number its reads at the same number',
     file: 'src/raft/reads.ts',

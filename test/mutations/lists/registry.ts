@@ -73,7 +73,7 @@ export const registryMutations: readonly Mutation[] = [
     file: 'src/registry/registry-state.ts',
     search: '    this.#graveyard.bury({',
     replacement: '    void ({',
-    caughtBy: [{ test: 'test/registry/registry-state.test.ts', named: 'trap 35:' }],
+    caughtBy: [{ test: 'test/registry/registry-state.test.ts', named: 'trap 35:' }, { simulatorSeeds: 30 }],
   },
   {
     trap: 35,
@@ -81,7 +81,7 @@ export const registryMutations: readonly Mutation[] = [
     file: 'src/registry/registry-state.ts',
     search: '    yield* takingEach(capture.tombstones, (tombstone) => state.#graveyard.bury(tombstone));\n',
     replacement: '',
-    caughtBy: [{ test: 'test/registry/snapshot.test.ts', named: 'trap 35:' }],
+    caughtBy: [{ test: 'test/registry/snapshot.test.ts', named: 'trap 35:' }, { simulatorSeeds: 30 }],
   },
   {
     trap: 36,
@@ -105,7 +105,7 @@ export const registryMutations: readonly Mutation[] = [
     file: 'src/registry/event-history.ts',
     search: 'return revision >= this.#startRevision && revision <= this.lastRevision;',
     replacement: 'return revision <= this.lastRevision;',
-    caughtBy: [{ test: 'test/node/watch-hub.test.ts', named: 'trap 37' }],
+    caughtBy: [{ test: 'test/node/watch-hub.test.ts', named: 'trap 37' }, { simulatorSeeds: 30 }],
   },
   {
     trap: 37,
@@ -113,7 +113,7 @@ export const registryMutations: readonly Mutation[] = [
     file: 'src/registry/watching.ts',
     search: 'return previous !== null && matchesAs(previous.registration, previous.status, filter);',
     replacement: 'return false;',
-    caughtBy: [{ test: 'test/registry/watching.test.ts' }],
+    caughtBy: [{ test: 'test/registry/watching.test.ts' }, { simulatorSeeds: 30 }],
   },
   {
     trap: 38,
