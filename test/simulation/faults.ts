@@ -32,7 +32,9 @@ export class Faults {
 
   begin(): void {
     if (this.#scenario.faults.length === 0) return;
-    this.#world.after(this.#random.around(this.#scenario.faultEveryMs), () => {
+    const { faultEveryMs } = this.#scenario;
+    // A run in which chance brought no fault about would show nothing.
+    this.#world.after(Math.min(this.#random.around(faultEveryMs), 3 * faultEveryMs), () => {
       if (!this.#active) return;
       const kind = this.#random.pick(this.#scenario.faults);
       if (this.#strike(kind)) this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
