@@ -1,5 +1,7 @@
 import { cpSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { readLog } from '../../../src/storage/level-log-check.ts';
+import { readManifest } from '../../../src/storage/level-manifest.ts';
 import type { SimulatedRandom } from '../../simulation/random.ts';
 
 /** A member's data as it was when the member was killed: put back, it has forgotten nothing. */
@@ -45,12 +47,24 @@ export function flipByte(directory: string, random: SimulatedRandom): string {
   return `byte ${at} of ${basename(file)}`;
 }
 
-/** The file in which most of what was written lies. */
+/** The file in which most of what was written lies, of those that LevelDB would read: a kill may leave files behind that it only deletes. */
 function greatestDataFile(directory: string): string {
-  const files = readdirSync(directory, { recursive: true, withFileTypes: true })
-    .filter((entry) => entry.isFile() && /\.(log|ldb)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name));
+  const currents = readdirSync(directory, { recursive: true, withFileTypes: true }).filter(
+    ({ name }) => name === 'CURRENT',
+  );
+  const files = currents.flatMap(({ parentPath }) => liveFiles(parentPath));
   const [greatest] = files.toSorted((a, b) => statSync(b).size - statSync(a).size);
   if (!greatest) throw new Error(`no data file in ${directory}`);
   return greatest;
+}
+
+function liveFiles(directory: string): string[] {
+  const manifest = readFileSync(join(directory, 'CURRENT'), 'utf8').trim();
+  const { logNumber, tables } = readManifest(readLog(readFileSync(join(directory, manifest))).records);
+  return readdirSync(directory)
+    .filter((name) => {
+      const number = Number.parseInt(name, 10);
+      return name.endsWith('.ldb') ? tables.has(number) : name.endsWith('.log') && number >= logNumber;
+    })
+    .map((name) => join(directory, name));
 }
