@@ -334,8 +334,9 @@ export class SimulatedCluster {
   }
 
   /** Whoever cannot store neither leads for long nor campaigns (trap 31). */
-  #checkWaiting({ id, waitsForDiskSinceMs }: Machine, { role }: RaftStatus): void {
-    if (waitsForDiskSinceMs === null) return;
+  #checkWaiting({ id, waitsForDiskSinceMs, stopping }: Machine, { role }: RaftStatus): void {
+    // Who stops has no clock any more.
+    if (waitsForDiskSinceMs === null || stopping) return;
     const { settings, minRate, latenessMs } = this.#scenario;
     const stallMs = 8 * settings.electionTimeoutMs;
     const ticks = stallMs / settings.tickMs;
