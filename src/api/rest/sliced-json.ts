@@ -8,12 +8,34 @@ const elementsPerSlice = 200;
 /** With more elements than any page has, an answer is sent while it is encoded, and nobody knows its length before. */
 const mostElementsAtOnce = 1_000;
 
-/** A list whose elements are JSON already: as texts, very many of them burden the collection of garbage much less. */
+/** A list that is encoded while it is made, and kept as bytes: what is there very often is nothing to collect as garbage. */
 export class EncodedList {
-  readonly elements: readonly string[];
+  readonly #packed: Buffer[] = [];
+  #texts: string[] = [];
+  #length = 0;
 
-  constructor(elements: readonly string[]) {
-    this.elements = elements;
+  get length(): number {
+    return this.#length;
+  }
+
+  /** @param json of one element */
+  push(json: string): void {
+    this.#length++;
+    if (this.#texts.push(json) < elementsPerSlice) return;
+    this.#packed.push(Buffer.from(this.#open()));
+    this.#texts = [];
+  }
+
+  /** The elements that are not packed yet, with what stands before them. */
+  #open(): string {
+    const separator = this.#texts.length > 0 ? ',' : '';
+    return `${this.#packed.length === 0 ? '[' : separator}${this.#texts.join(',')}`;
+  }
+
+  /** The list's JSON. */
+  *pieces(): Generator<string | Buffer, void> {
+    yield* this.#packed;
+    yield `${this.#open()}]`;
   }
 }
 
@@ -22,7 +44,8 @@ export class EncodedList {
  * slices, lest everybody else waits for one great answer. The same text as `JSON.stringify` makes.
  */
 export async function jsonInSlices(body: object): Promise<string | Buffer | Readable> {
-  const lists = Array.isArray(body) ? [body] : Object.values(body).filter(Array.isArray);
+  const isList = Array.isArray(body) || body instanceof EncodedList;
+  const lists = isList ? [body] : Object.values(body).filter(Array.isArray);
   const longest = Math.max(0, ...lists.map(({ length }) => length));
   if (longest <= elementsPerSlice && !(body instanceof EncodedList)) return JSON.stringify(body);
   if (longest > mostElementsAtOnce) return Readable.from(sending(body), { objectMode: false });
@@ -31,7 +54,7 @@ export async function jsonInSlices(body: object): Promise<string | Buffer | Read
 
 async function* sending(body: object): AsyncGenerator<Buffer> {
   for (const piece of piecesOf(body)) {
-    yield Buffer.from(piece);
+    yield typeof piece === 'string' ? Buffer.from(piece) : piece;
     await answerTurns.next();
   }
 }
@@ -45,9 +68,9 @@ function* gathering(body: object): Sliced<string> {
   return text;
 }
 
-function* piecesOf(body: object): Generator<string, void> {
+function* piecesOf(body: object): Generator<string | Buffer, void> {
   if (body instanceof EncodedList) {
-    yield* piecesOfList('', body.elements, (texts) => texts.join(','));
+    yield* body.pieces();
     return;
   }
   if (Array.isArray(body)) {
@@ -65,14 +88,10 @@ function* piecesOf(body: object): Generator<string, void> {
   yield '}';
 }
 
-function* piecesOfList<T>(
-  start: string,
-  list: readonly T[],
-  textOf: (elements: readonly T[]) => string = (elements) => JSON.stringify(elements).slice(1, -1),
-): Generator<string, void> {
+function* piecesOfList(start: string, list: readonly unknown[]): Generator<string, void> {
   for (let begin = 0; begin === 0 || begin < list.length; begin += elementsPerSlice) {
     const end = begin + elementsPerSlice;
-    const elements = textOf(list.slice(begin, end));
+    const elements = JSON.stringify(list.slice(begin, end)).slice(1, -1);
     yield `${begin === 0 ? `${start}[` : ','}${elements}${end < list.length ? '' : ']'}`;
   }
 }
