@@ -150,19 +150,18 @@ describe('the whole list', () => {
       pageOf(['c'], 5, true, 9),
       pageOf(['d'], 8, false, 1),
     ]);
-    const ids: string[] = [];
-    const answer = await wholeList(registry, { interface: 'REST' }, {}, ({ id }) => {
-      ids.push(id);
-    });
-    expect(ids).toEqual(['a', 'b', 'c', 'd']);
-    expect(answer).toEqual({ value: null, revision: 5, leader: 'node-1', staleness_ms: 9 });
+    const { value, ...answer } = await wholeList(registry, { interface: 'REST' }, {}, ({ id }) =>
+      id === 'b' ? null : id,
+    );
+    expect(value).toEqual(['a', 'c', 'd']);
+    expect(answer).toEqual({ revision: 5, leader: 'node-1', staleness_ms: 9 });
     const after = ['', 'b', 'c'].map((id) => ({ name: id && 'billing', id }));
     expect(registry.asked).toEqual(after.map((key) => ({ interface: 'REST', limit: 1_000, after: key })));
   });
 
   test('is none without each of its pages', async () => {
     const registry = registryOf([pageOf(['a'], 7, true), new RegistryError('service_unavailable', 'No leader.')]);
-    await expect(wholeList(registry, {}, {}, () => {})).rejects.toThrow('No leader.');
+    await expect(wholeList(registry, {}, {}, ({ id }) => id)).rejects.toThrow('No leader.');
   });
 });
 

@@ -44,15 +44,11 @@ test.each<[string, object]>([
   expect(await textOf(await jsonInSlices(body))).toBe(JSON.stringify(body));
 });
 
-test.each([0, 1, 200, 201, 1_000, 1_234, 1_400])(
-  'a list of %d elements that are JSON already is the same list',
-  async (count) => {
-    const some = records.slice(0, count);
-    const list = new EncodedList();
-    for (const record of some) list.push(JSON.stringify(record));
-    expect(await textOf(await jsonInSlices(list))).toBe(JSON.stringify(some));
-  },
-);
+test.each([0, 1, 200, 201, 1_234])('a list of %d elements that are JSON already is the same list', async (count) => {
+  const some = records.slice(0, count);
+  const json = await jsonInSlices(new EncodedList(some.map((record) => JSON.stringify(record))));
+  expect(await textOf(json)).toBe(JSON.stringify(some));
+});
 
 test.each([1_000, 1_234])('a list of %d leaves turns to others while it is encoded', async (count) => {
   const text = jsonInSlices(records.slice(0, count)).then(textOf);

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { optional, parseConsistency, parseInstanceFilter, prefix } from '../../registry/queries.ts';
+import type { InstanceRecord } from '../../registry/records.ts';
 import type { InstanceFilter } from '../../registry/service.ts';
 import type { FaceOptions } from '../face.ts';
 import { getPrometheusTargets } from './contract/read-operations.ts';
@@ -24,13 +25,14 @@ export function discoveryRoutes({ registry, passTokenOn }: FaceOptions): Route[]
         const filter = filterOf(request);
         const consistency = parseConsistency(queryOf(request).consistency);
         const options = { ...callOptions(request, passTokenOn), consistency };
-        const targets = new EncodedList();
-        const answer = await wholeList(registry, filter, options, (record) => {
-          const target = targetOf(record);
-          if (target) targets.push(JSON.stringify(target));
-        });
-        return show(request, reply, answer, ['prometheus', conditions(filter)], targets);
+        const answer = await wholeList(registry, filter, options, targetText);
+        return show(request, reply, answer, ['prometheus', conditions(filter)], new EncodedList(answer.value));
       },
     },
   ];
+}
+
+function targetText(record: InstanceRecord): string | null {
+  const target = targetOf(record);
+  return target && JSON.stringify(target);
 }

@@ -8,34 +8,12 @@ const elementsPerSlice = 200;
 /** With more elements than any page has, an answer is sent while it is encoded, and nobody knows its length before. */
 const mostElementsAtOnce = 1_000;
 
-/** A list that is encoded while it is made, and kept as bytes: what is there very often is nothing to collect as garbage. */
+/** A list whose elements are JSON already: as texts, very many of them burden the collection of garbage much less. */
 export class EncodedList {
-  readonly #packed: Buffer[] = [];
-  #texts: string[] = [];
-  #length = 0;
+  readonly elements: readonly string[];
 
-  get length(): number {
-    return this.#length;
-  }
-
-  /** @param json of one element */
-  push(json: string): void {
-    this.#length++;
-    if (this.#texts.push(json) < elementsPerSlice) return;
-    this.#packed.push(Buffer.from(this.#open()));
-    this.#texts = [];
-  }
-
-  /** The elements that are not packed yet, with what stands before them. */
-  #open(): string {
-    const separator = this.#texts.length > 0 ? ',' : '';
-    return `${this.#packed.length === 0 ? '[' : separator}${this.#texts.join(',')}`;
-  }
-
-  /** The list's JSON. */
-  *pieces(): Generator<string | Buffer, void> {
-    yield* this.#packed;
-    yield `${this.#open()}]`;
+  constructor(elements: readonly string[]) {
+    this.elements = elements;
   }
 }
 
@@ -44,8 +22,7 @@ export class EncodedList {
  * slices, lest everybody else waits for one great answer. The same text as `JSON.stringify` makes.
  */
 export async function jsonInSlices(body: object): Promise<string | Buffer | Readable> {
-  const isList = Array.isArray(body) || body instanceof EncodedList;
-  const lists = isList ? [body] : Object.values(body).filter(Array.isArray);
+  const lists = Array.isArray(body) ? [body] : Object.values(body).filter(Array.isArray);
   const longest = Math.max(0, ...lists.map(({ length }) => length));
   if (longest <= elementsPerSlice && !(body instanceof EncodedList)) return JSON.stringify(body);
   if (longest > mostElementsAtOnce) return Readable.from(sending(body), { objectMode: false });
@@ -54,7 +31,7 @@ export async function jsonInSlices(body: object): Promise<string | Buffer | Read
 
 async function* sending(body: object): AsyncGenerator<Buffer> {
   for (const piece of piecesOf(body)) {
-    yield typeof piece === 'string' ? Buffer.from(piece) : piece;
+    yield Buffer.from(piece);
     await answerTurns.next();
   }
 }
@@ -68,9 +45,9 @@ function* gathering(body: object): Sliced<string> {
   return text;
 }
 
-function* piecesOf(body: object): Generator<string | Buffer, void> {
+function* piecesOf(body: object): Generator<string, void> {
   if (body instanceof EncodedList) {
-    yield* body.pieces();
+    yield* piecesOfList('', body.elements, (texts) => texts.join(','));
     return;
   }
   if (Array.isArray(body)) {
@@ -88,10 +65,14 @@ function* piecesOf(body: object): Generator<string | Buffer, void> {
   yield '}';
 }
 
-function* piecesOfList(start: string, list: readonly unknown[]): Generator<string, void> {
+function* piecesOfList<T>(
+  start: string,
+  list: readonly T[],
+  textOf: (elements: readonly T[]) => string = (elements) => JSON.stringify(elements).slice(1, -1),
+): Generator<string, void> {
   for (let begin = 0; begin === 0 || begin < list.length; begin += elementsPerSlice) {
     const end = begin + elementsPerSlice;
-    const elements = JSON.stringify(list.slice(begin, end)).slice(1, -1);
+    const elements = textOf(list.slice(begin, end));
     yield `${begin === 0 ? `${start}[` : ','}${elements}${end < list.length ? '' : ']'}`;
   }
 }

@@ -10,16 +10,16 @@ const recordsPerTurn = 200;
 /**
  * Walks a list to its end, in as many reads as it takes. An instance that is listed all the while is there once. The
  * answer is as fresh as its oldest page: a change during the walk, whether it shows here or not, comes after its revision.
- * @param take gets each record
- * @returns how fresh the whole is
+ * @param pick what to keep of each record, between two reads; `null`: nothing
  * @throws RegistryError where any page does: a part is never taken for the whole
  */
-export async function wholeList(
+export async function wholeList<T>(
   registry: Pick<RegistryService, 'list'>,
   filter: InstanceFilter,
   options: ReadOptions,
-  take: (record: InstanceRecord) => void,
-): Promise<ReadAnswer<null>> {
+  pick: (record: InstanceRecord) => T | null,
+): Promise<ReadAnswer<readonly T[]>> {
+  const picked: T[] = [];
   let looks = 0;
   let oldest: ReadAnswer<unknown> | null = null;
   for (let after: InstanceKey | null = { name: '', id: '' }; after !== null; ) {
@@ -29,14 +29,15 @@ export async function wholeList(
     );
     const { instances, next } = page.value;
     for (const record of instances) {
-      take(record);
+      const part = pick(record);
+      if (part !== null) picked.push(part);
       if (++looks % recordsPerTurn === 0) await answerTurns.next();
     }
     oldest = olderOf(oldest, page);
     after = next === null ? null : parseCursor(next);
   }
   const { revision = 0, leader = null, staleness_ms = null } = oldest ?? {};
-  return { value: null, revision, leader, staleness_ms };
+  return { value: picked, revision, leader, staleness_ms };
 }
 
 function olderOf(one: ReadAnswer<unknown> | null, other: ReadAnswer<unknown>): ReadAnswer<unknown> {
