@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import { listPages } from '../../src/api/rest/list-pages.ts';
 import { type TargetGroup, targetOf } from '../../src/api/rest/prometheus-targets.ts';
-import { wholeList } from '../../src/api/rest/whole-list.ts';
 import { cursorAfter } from '../../src/registry/cursor.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
 import type { InstanceRecord, Metadata } from '../../src/registry/records.ts';
@@ -144,24 +144,29 @@ describe('the whole list', () => {
     };
   };
 
-  test('has every page, and is as fresh as the oldest of them', async () => {
-    const registry = registryOf([
-      pageOf(['a', 'b'], 7, true, 3),
-      pageOf(['c'], 5, true, 9),
-      pageOf(['d'], 8, false, 1),
-    ]);
-    const { value, ...answer } = await wholeList(registry, { interface: 'REST' }, {}, ({ id }) =>
-      id === 'b' ? null : id,
-    );
-    expect(value).toEqual(['a', 'c', 'd']);
-    expect(answer).toEqual({ revision: 5, leader: 'node-1', staleness_ms: 9 });
+  const idsOf = async (registry: ReturnType<typeof registryOf>) => {
+    const ids: string[] = [];
+    for await (const { value } of listPages(registry, { interface: 'REST' }, {})) {
+      ids.push(...value.instances.map(({ id }) => id));
+    }
+    return ids;
+  };
+
+  test('has every page', async () => {
+    const registry = registryOf([pageOf(['a', 'b'], 5, true), pageOf(['c'], 5, true), pageOf(['d'], 8, false)]);
+    expect(await idsOf(registry)).toEqual(['a', 'b', 'c', 'd']);
     const after = ['', 'b', 'c'].map((id) => ({ name: id && 'billing', id }));
     expect(registry.asked).toEqual(after.map((key) => ({ interface: 'REST', limit: 1_000, after: key })));
   });
 
   test('is none without each of its pages', async () => {
     const registry = registryOf([pageOf(['a'], 7, true), new RegistryError('service_unavailable', 'No leader.')]);
-    await expect(wholeList(registry, {}, {}, ({ id }) => id)).rejects.toThrow('No leader.');
+    await expect(idsOf(registry)).rejects.toThrow('No leader.');
+  });
+
+  test('has no page that is older than the first', async () => {
+    const registry = registryOf([pageOf(['a'], 7, true), pageOf(['b'], 6, false)]);
+    await expect(idsOf(registry)).rejects.toThrow('The list went back while it was read.');
   });
 });
 

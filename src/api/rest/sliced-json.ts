@@ -8,12 +8,13 @@ const elementsPerSlice = 200;
 /** With more elements than any page has, an answer is sent while it is encoded, and nobody knows its length before. */
 const mostElementsAtOnce = 1_000;
 
-/** A list whose elements are JSON already: as texts, very many of them burden the collection of garbage much less. */
-export class EncodedList {
-  readonly elements: readonly string[];
+/** A list that is encoded and sent while it is made, and never held as a whole. */
+export class ListInPieces {
+  /** Each the JSON of some elements, with commas between them. */
+  readonly pieces: AsyncIterable<string>;
 
-  constructor(elements: readonly string[]) {
-    this.elements = elements;
+  constructor(pieces: AsyncIterable<string>) {
+    this.pieces = pieces;
   }
 }
 
@@ -22,9 +23,10 @@ export class EncodedList {
  * slices, lest everybody else waits for one great answer. The same text as `JSON.stringify` makes.
  */
 export async function jsonInSlices(body: object): Promise<string | Buffer | Readable> {
+  if (body instanceof ListInPieces) return Readable.from(sendingPieces(body), { objectMode: false });
   const lists = Array.isArray(body) ? [body] : Object.values(body).filter(Array.isArray);
   const longest = Math.max(0, ...lists.map(({ length }) => length));
-  if (longest <= elementsPerSlice && !(body instanceof EncodedList)) return JSON.stringify(body);
+  if (longest <= elementsPerSlice) return JSON.stringify(body);
   if (longest > mostElementsAtOnce) return Readable.from(sending(body), { objectMode: false });
   return Buffer.from(await answerTurns.inSlices(gathering(body)));
 }
@@ -34,6 +36,16 @@ async function* sending(body: object): AsyncGenerator<Buffer> {
     yield Buffer.from(piece);
     await answerTurns.next();
   }
+}
+
+async function* sendingPieces({ pieces }: ListInPieces): AsyncGenerator<Buffer> {
+  let before = '[';
+  for await (const piece of pieces) {
+    yield Buffer.from(before + piece);
+    before = ',';
+    await answerTurns.next();
+  }
+  yield Buffer.from(before === '[' ? '[]' : ']');
 }
 
 function* gathering(body: object): Sliced<string> {
@@ -46,10 +58,6 @@ function* gathering(body: object): Sliced<string> {
 }
 
 function* piecesOf(body: object): Generator<string, void> {
-  if (body instanceof EncodedList) {
-    yield* piecesOfList('', body.elements, (texts) => texts.join(','));
-    return;
-  }
   if (Array.isArray(body)) {
     yield* piecesOfList('', body);
     return;
@@ -65,14 +73,10 @@ function* piecesOf(body: object): Generator<string, void> {
   yield '}';
 }
 
-function* piecesOfList<T>(
-  start: string,
-  list: readonly T[],
-  textOf: (elements: readonly T[]) => string = (elements) => JSON.stringify(elements).slice(1, -1),
-): Generator<string, void> {
+function* piecesOfList(start: string, list: readonly unknown[]): Generator<string, void> {
   for (let begin = 0; begin === 0 || begin < list.length; begin += elementsPerSlice) {
     const end = begin + elementsPerSlice;
-    const elements = textOf(list.slice(begin, end));
+    const elements = JSON.stringify(list.slice(begin, end)).slice(1, -1);
     yield `${begin === 0 ? `${start}[` : ','}${elements}${end < list.length ? '' : ']'}`;
   }
 }
