@@ -1,6 +1,9 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { FaceOptions } from '../../src/api/face.ts';
+import { createRestGateway } from '../../src/api/rest/gateway.ts';
 import { listPages } from '../../src/api/rest/list-pages.ts';
 import { type TargetGroup, targetOf } from '../../src/api/rest/prometheus-targets.ts';
+import { createLogger } from '../../src/config/logger.ts';
 import { cursorAfter } from '../../src/registry/cursor.ts';
 import { RegistryError } from '../../src/registry/errors.ts';
 import type { InstanceRecord, Metadata } from '../../src/registry/records.ts';
@@ -168,6 +171,28 @@ describe('the whole list', () => {
     const registry = registryOf([pageOf(['a'], 7, true), pageOf(['b'], 6, false)]);
     await expect(idsOf(registry)).rejects.toThrow('The list went back while it was read.');
   });
+});
+
+test('a long list whose end cannot be confirmed is broken off, not cut short', async () => {
+  const page = { instances: [record], total: 9, next: cursorAfter(record) };
+  const pages = [page, null];
+  const registry = {
+    async list() {
+      const value = pages.shift();
+      if (!value) throw new RegistryError('service_unavailable', 'No leader.');
+      return { value, revision: 7, leader: 'node-1', staleness_ms: null };
+    },
+  } as unknown as FaceOptions['registry'];
+  const cluster = {} as FaceOptions['cluster'];
+  const logger = createLogger('silent');
+  const app = createRestGateway({ registry, cluster, authToken: null, passTokenOn: false, logger });
+  try {
+    const answer = await fetch(`${await app.listen({ port: 0, host: '127.0.0.1' })}/v1/sd/prometheus`);
+    expect(answer.status).toBe(200);
+    await expect(answer.text()).rejects.toThrow();
+  } finally {
+    await app.close();
+  }
 });
 
 describe.each([
