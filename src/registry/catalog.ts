@@ -178,8 +178,8 @@ export class Catalog {
     const looksInOrder = total === null ? this.size : ((offset + limit + 1) / total) * this.size;
     const few = this.#fewCandidates(filter, looksInOrder);
     if (few) yield* this.#searchFew(few, filter, page);
-    else if (total === null) yield* this.#searchInOrder([...this.#inOrder(filter)], filter, page, false);
-    else yield* this.#searchInOrder([...this.#inOrder(filter, after?.name)], filter, page, true);
+    else if (total === null) yield* this.#searchInOrder(this.#inOrder(filter), filter, page, false);
+    else yield* this.#searchInOrder(this.#inOrder(filter, after?.name), filter, page, true);
     return total === null ? page.selection() : { ...page.selection(), total };
   }
 
@@ -197,25 +197,31 @@ export class Catalog {
     for (const [name, found] of [...byService].sort(byKey)) page.takeService(name, found);
   }
 
-  /** @param untilFull whether the page is all that is asked for: nobody waits for the number of matches */
+  /**
+   * @param services by name, read on while nothing can have changed
+   * @param untilFull whether the page is all that is asked for: nobody waits for the number of matches
+   */
   *#searchInOrder(
-    services: readonly ListedService[],
+    services: Iterable<ListedService>,
     filter: InstanceFilter,
     page: Page,
     untilFull: boolean,
   ): Sliced<void> {
     const passesWhole = untilFull && takesWholeServices(filter);
-    /** Taken before the first pause: until then, nothing can change. */
-    let lists: readonly (readonly Instance[])[] | null = null;
+    const unread: Iterator<TakenService> = services[Symbol.iterator]();
+    /** What is left of the services and their lists, taken before the first pause. */
+    let taken: Iterator<TakenService> | null = null;
     const pace = new Pace(this.#sliceLooks);
-    for (const [position, service] of services.entries()) {
-      if (passesWhole && page.passes(service.name, lists?.[position]?.length ?? service.size)) continue;
-      const list = lists?.[position] ?? service.sorted();
+    for (let next = unread.next(); !next.done; next = (taken ?? unread).next()) {
+      const { name, size } = next.value;
+      if (passesWhole && page.passes(name, size)) continue;
+      const list = next.value.sorted();
       // Only the first one can be the cursor's own, and before it nothing has changed.
-      const begin = untilFull && service.name === page.after?.name ? service.positionAfter(page.after.id) : 0;
+      const isCursors = untilFull && name === page.after?.name;
+      const begin = isCursors ? (this.#services.get(name)?.positionAfter(page.after.id) ?? 0) : 0;
       for (const instance of begin === 0 ? list : list.slice(begin)) {
         if (pace.isOver()) {
-          lists ??= services.map((each) => each.sorted());
+          taken ??= takenFrom(unread, passesWhole ? page.wanted : Number.POSITIVE_INFINITY).values();
           yield;
         }
         if (matches(instance, filter)) page.take(instance);
@@ -252,7 +258,7 @@ export class Catalog {
     return sets.flatMap((set) => [...set]).map(({ instance }) => instance);
   }
 
-  /** Services that may have matches, by name. @param from passes those with lesser names */
+  /** Services that may have matches, by name. To be read before the next change. @param from passes lesser names */
   *#inOrder({ service: whole, name: prefix = '' }: InstanceFilter, from = ''): Iterable<ListedService> {
     if (whole !== undefined) {
       const service = this.#services.get(whole);
@@ -260,12 +266,29 @@ export class Catalog {
       return;
     }
     const names = this.#names.all();
-    for (const name of names.slice(lowerBound(names, from > prefix ? from : prefix))) {
+    for (let position = lowerBound(names, from > prefix ? from : prefix); position < names.length; position++) {
+      const name = names[position] ?? '';
       if (!name.startsWith(prefix)) return;
       const service = this.#services.get(name);
       if (service) yield service;
     }
   }
+}
+
+/** A service as it was at one time. */
+type TakenService = Pick<ListedService, 'name' | 'size' | 'sorted'>;
+
+/** At most so many of what comes next. */
+function takenFrom(services: Iterator<TakenService>, most: number): TakenService[] {
+  const taken: TakenService[] = [];
+  while (taken.length < most) {
+    const next = services.next();
+    if (next.done) break;
+    const { name } = next.value;
+    const list = next.value.sorted();
+    taken.push({ name, size: list.length, sorted: () => list });
+  }
+  return taken;
 }
 
 /** Whether every instance of a service matches when its name does. */

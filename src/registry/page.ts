@@ -33,6 +33,11 @@ export class Page {
     else this.#hasMore = true;
   }
 
+  /** Matches that it takes at most before it is full, and with them services: each has one at least. */
+  get wanted(): number {
+    return this.#skip + this.#limit - this.#instances.length + 1;
+  }
+
   /** Nothing more can come into it. */
   get isFull(): boolean {
     return this.#hasMore;

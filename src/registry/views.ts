@@ -1,9 +1,23 @@
 import type { Instance } from './machine.ts';
 import type { InstanceRecord } from './records.ts';
 
-/** RFC 3339, UTC, milliseconds, `Z`. */
+/** An hour and a bit: instances that report share their seconds, and what came before is soon asked for no more. */
+const rememberedSeconds = 4_096;
+
+/** From a second to its text, up to the point before the milliseconds: a list says two times for each of its instances. */
+const textOfSecond = new Map<number, string>();
+const textOfMillisecond = Array.from({ length: 1_000 }, (_, ms) => `${String(ms).padStart(3, '0')}Z`);
+
+/** RFC 3339, UTC, milliseconds, `Z`. @param epochMs whole milliseconds. @throws RangeError for a time that is none */
 export function formatTimestamp(epochMs: number): string {
-  return new Date(epochMs).toISOString();
+  const second = Math.floor(epochMs / 1_000);
+  let text = textOfSecond.get(second);
+  if (text === undefined) {
+    text = new Date(second * 1_000).toISOString().slice(0, -'000Z'.length);
+    if (textOfSecond.size >= rememberedSeconds) textOfSecond.clear();
+    textOfSecond.set(second, text);
+  }
+  return `${text}${textOfMillisecond[epochMs - second * 1_000]}`;
 }
 
 /** The instance as every read shows it. */

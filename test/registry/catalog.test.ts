@@ -1,6 +1,7 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { Catalog } from '../../src/registry/catalog.ts';
 import { matches } from '../../src/registry/filters.ts';
+import { ListedService } from '../../src/registry/listed-service.ts';
 import type { Instance } from '../../src/registry/machine.ts';
 import type { Environment, QueryableStatus, Status } from '../../src/registry/records.ts';
 import { RegistryState } from '../../src/registry/registry-state.ts';
@@ -283,6 +284,56 @@ describe('a catalog of thousands', () => {
     }
     expect(pauses).toBeGreaterThan(1);
     expect(world.select(filter, 20, 0)).not.toEqual(before);
+  });
+
+  test.each<[number, number, string?]>([
+    [1, 0],
+    [5, 0],
+    [20, 0],
+    [59, 0],
+    [60, 0],
+    [61, 0],
+    [5, 1],
+    [7, 40],
+    [20, 40],
+    [20, 39],
+    [7, 0, 'svc-10'],
+    [12, 0, 'svc-20'],
+    [100, 0, 'svc-13'],
+  ])('a page of %d from %d on is the same, and whole, whatever changes in pauses', (limit, offset, name) => {
+    const world = new Catalog(4);
+    for (let i = 0; i < 60; i++) world.add(listed(`svc-${10 + (i % 25)}`, `i${i}`, i + 1));
+    const after = name === undefined ? undefined : { name, id: 'i1' };
+    const before = world.select({}, limit, offset, after);
+    const all = [...world.all()].sort(
+      ({ registration: a }, { registration: b }) => text(a.name, b.name) || text(a.id, b.id),
+    );
+    const behind = all.filter(
+      ({ registration: r }) => !after || r.name > after.name || (r.name === name && r.id > 'i1'),
+    );
+    expect(before.instances).toEqual(behind.slice(offset, offset + limit));
+    expect(before.hasMore).toBe(behind.length > offset + limit);
+    const selecting = world.selecting({}, limit, offset, after);
+    let step = selecting.next();
+    for (let pauses = 0; !step.done; step = selecting.next(), pauses++) {
+      for (const instance of [...world.all()]) {
+        if (instance.leaseId % 2 === pauses % 2) world.remove(instance);
+        else world.replace(instance, { ...instance, status: 'unhealthy', revision: 99 });
+      }
+    }
+    expect(step.value).toEqual(before);
+  });
+
+  test('a first page looks at no more services than it shows, and at one or two behind', () => {
+    const world = new Catalog(40);
+    for (let i = 0; i < 1_000; i++) world.add(listed(`svc-${i}`, 'one', i + 1));
+    const sorted = vi.spyOn(ListedService.prototype, 'sorted');
+    expect(world.select({}, 10, 0).hasMore).toBe(true);
+    expect(sorted.mock.calls.length).toBeLessThanOrEqual(12);
+    sorted.mockClear();
+    expect(world.select({}, 100, 0).hasMore).toBe(true);
+    expect(sorted.mock.calls.length).toBeLessThanOrEqual(102);
+    sorted.mockRestore();
   });
 
   test('answers with one state of a service, whatever changes between two slices of its search', () => {

@@ -224,6 +224,8 @@ export class SimulatedCluster {
     if (!machine.wiped && !machine.disk.hasFailed(process)) {
       this.#world.violate('member-failed', `${machine.id} failed by itself: ${error.stack ?? error.message}`);
     }
+    // It may have applied something, and answered a client, in the very step in which it fails.
+    if (machine.member) this.#noteStatus(machine, machine.member.status());
     this.#ended(machine, process);
   }
 

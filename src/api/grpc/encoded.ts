@@ -1,10 +1,13 @@
 import type { MethodDefinition } from '@grpc/grpc-js';
-import type { MessageTypeDefinition } from '@grpc/proto-loader';
 import type { Sliced } from '../../registry/slices.ts';
 import { answerTurns } from '../answer-turns.ts';
 
 /** Elements of lists that are encoded in one go; each may be a whole record. */
-const elementsPerSlice = 50;
+const elementsPerSlice = 200;
+
+interface Serializer {
+  serialize(message: object): Uint8Array;
+}
 
 /** A response as it goes over the wire. */
 export class Encoded {
@@ -33,7 +36,7 @@ export function takingEncoded<Request, Response>(
  * @param toElement makes what the response has in its lists into what the message has there
  */
 export async function encodedInSlices<Element extends object>(
-  { serialize }: Pick<MessageTypeDefinition<object, object>, 'serialize'>,
+  { serialize }: Serializer,
   response: object,
   toElement: (element: Element) => object,
 ): Promise<Encoded> {
@@ -41,10 +44,10 @@ export async function encodedInSlices<Element extends object>(
 }
 
 function* encoding<Element extends object>(
-  serialize: (message: object) => Buffer,
+  serialize: Serializer['serialize'],
   response: object,
   toElement: (element: Element) => object,
-): Sliced<Buffer[]> {
+): Sliced<Uint8Array[]> {
   const lists = Object.entries(response).filter((entry): entry is [string, Element[]] => Array.isArray(entry[1]));
   const pieces = [serialize({ ...response, ...Object.fromEntries(lists.map(([field]) => [field, []])) })];
   let encoded = 0;

@@ -1,6 +1,5 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js';
 import { parseConsistency, parseInstanceFilter, parseListQuery } from '../../registry/queries.ts';
-import type { InstanceRecord } from '../../registry/records.ts';
 import type { CallOptions, InstancePage, ReadAnswer, ReadOptions } from '../../registry/service.ts';
 import { parseName } from '../../registry/validation.ts';
 import { parseHold } from '../../registry/watch-queries.ts';
@@ -17,16 +16,15 @@ import {
   type ListServicesRequest,
   type RegisterRequest,
   type TargetMessage,
-  toInstance,
   toInstancesResponse,
 } from '../wire/messages.ts';
 import { messageOf } from '../wire/protocol.ts';
+import { pageOfBytes, recordBytes } from '../wire/record-bytes.ts';
 import { type CallContext, type CallRules, type UnaryCall, unary } from './calls.ts';
 import { type Encoded, encodedInSlices } from './encoded.ts';
 import { heartbeatStream } from './heartbeat-stream.ts';
 import { watchStream } from './watch-stream.ts';
 
-const instancesResponse = messageOf<object>('manifest.v1.InstancesResponse');
 const dependencyGraph = messageOf<object>('manifest.v1.DependencyGraph');
 
 /** `manifest.v1.Registry` */
@@ -84,7 +82,7 @@ export function registryImplementation(context: CallContext): UntypedServiceImpl
 function encodedPage(answer: ReadAnswer<InstancePage>): Promise<Encoded> {
   const { instances } = answer.value;
   const rest = toInstancesResponse({ ...answer, value: { ...answer.value, instances: [] } });
-  return encodedInSlices(instancesResponse, { ...rest, instances }, toInstance<InstanceRecord>);
+  return encodedInSlices(pageOfBytes, { ...rest, instances }, recordBytes);
 }
 
 type ReadRequest = GetServiceRequest | ListServicesRequest;

@@ -2,12 +2,9 @@ import { z } from 'zod';
 import { optional, type Raw } from '../../registry/queries.ts';
 import type { InstanceRecord } from '../../registry/records.ts';
 import { parseWith } from '../../registry/validation.ts';
-import { answerTurns } from '../answer-turns.ts';
+import { recordJson } from './record-json.ts';
 
 type Field = keyof InstanceRecord;
-
-/** Records looked at before others get their turn. */
-const recordsPerTurn = 1_000;
 
 /** Fields of a record, in its order; `true`: shown in any case, because nobody could tell without whose the others are. */
 const fieldTable: Readonly<Record<Field, boolean>> = {
@@ -44,16 +41,8 @@ export function parseFields(raw: Raw): readonly Field[] | null {
   return parseWith(fieldsSchema, names, 'invalid_parameter', 'fields');
 }
 
-/** Many of them are made in slices. @param fields of `parseFields` */
-export async function shown(
-  records: readonly InstanceRecord[],
-  fields: readonly Field[] | null,
-): Promise<readonly Partial<InstanceRecord>[]> {
-  if (fields === null) return records;
-  const parts: Partial<InstanceRecord>[] = [];
-  for (const record of records) {
-    if (parts.length > 0 && parts.length % recordsPerTurn === 0) await answerTurns.next();
-    parts.push(Object.fromEntries(fields.map((name) => [name, record[name]])));
-  }
-  return parts;
+/** Makes the JSON of a record with these fields. @param fields of `parseFields` */
+export function jsonWith(fields: readonly Field[] | null): (record: InstanceRecord) => string {
+  if (fields === null) return recordJson;
+  return (record) => JSON.stringify(Object.fromEntries(fields.map((name) => [name, record[name]])));
 }

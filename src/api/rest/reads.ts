@@ -8,10 +8,10 @@ import type { FaceOptions } from '../face.ts';
 import type { Operation } from './contract/operation.ts';
 import { getInstance, getService, getServiceInstances, listInstances } from './contract/read-operations.ts';
 import { entityTag, namesTag } from './entity-tag.ts';
-import { parseFields, shown } from './fields.ts';
+import { jsonWith, parseFields } from './fields.ts';
 import { callOptions, endSignal, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
 import type { Route } from './route.ts';
-import { jsonInSlices } from './sliced-json.ts';
+import { jsonInSlices, type ListInPieces } from './sliced-json.ts';
 
 const recordParameters = ['consistency', 'fields'] as const;
 
@@ -34,8 +34,7 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
     const filter = parseInstanceFilter(queryOf(request), readParameters);
     const fields = parseFields(queryOf(request));
     const answer = await registry.getInstances(name, filter, heldCallOf(request, reply));
-    const records = await shown(answer.value, fields);
-    return { name, filter, answer, records, question: [name, conditions(filter), fields] };
+    return { name, filter, fields, answer, question: [name, conditions(filter), fields] };
   };
   const row = (operation: Operation, handle: Route['handle']): Route => ({
     operation,
@@ -56,17 +55,18 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
         reply.header('x-manifest-cursor', next);
         reply.header('link', `<${nextPage(request, { limit: String(query.limit), ...page })}>; rel="next"`);
       }
-      return show(request, reply, answer, ['list', conditions(query), fields], await shown(instances, fields));
+      return show(request, reply, answer, ['list', conditions(query), fields], instances, jsonWith(fields));
     }),
     row(getService, async (request, reply) => {
-      const { name, filter, answer, records, question } = await instancesOf(request, reply);
-      const [first, ...others] = records;
+      const { name, filter, fields, answer, question } = await instancesOf(request, reply);
+      const [first, ...others] = answer.value;
       if (!first) throw notListed(reply, answer, `No instance of service '${name}' is listed${narrowed(filter)}.`);
-      return show(request, reply, answer, ['service', ...question], others.length === 0 ? first : records);
+      const body = others.length === 0 ? first : answer.value;
+      return show(request, reply, answer, ['service', ...question], body, jsonWith(fields));
     }),
     row(getServiceInstances, async (request, reply) => {
-      const { answer, records, question } = await instancesOf(request, reply);
-      return show(request, reply, answer, ['instances', ...question], records);
+      const { fields, answer, question } = await instancesOf(request, reply);
+      return show(request, reply, answer, ['instances', ...question], answer.value, jsonWith(fields));
     }),
     row(getInstance, async (request, reply) => {
       const name = parseName(pathParameter(request, 'name'));
@@ -74,27 +74,33 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
       refuseOtherParameters(request, recordParameters);
       const fields = parseFields(queryOf(request));
       const answer = await registry.getInstances(name, { instance_id: id }, callOf(request));
-      const [instance] = await shown(answer.value, fields);
+      const [instance] = answer.value;
       if (!instance) throw notListed(reply, answer, `No instance '${id}' of service '${name}' is listed.`);
-      return show(request, reply, answer, ['instance', name, id, fields], instance);
+      return show(request, reply, answer, ['instance', name, id, fields], instance, jsonWith(fields));
     }),
   ];
 }
 
-/** Sends an answer, or that the client's copy of it is still good. @param question what was asked, for the tag */
-export async function show(
+/**
+ * Sends an answer, or that the client's copy of it is still good.
+ *
+ * @param question what was asked, for the tag
+ * @param toJson of the body, or of each element where it is a list
+ */
+export async function show<T extends object>(
   request: FastifyRequest,
   reply: FastifyReply,
   answer: ReadAnswer<unknown>,
   question: readonly unknown[],
-  body: object,
+  body: T | readonly T[] | ListInPieces,
+  toJson?: (element: T) => string,
 ): Promise<FastifyReply> {
   const tag = entityTag(answer.revision, question);
   sayHowFresh(reply, answer);
   // A copy may be kept, but is to be confirmed with the registry each time.
   reply.header('etag', tag).header('cache-control', 'no-cache');
   if (namesTag(request.headers['if-none-match'], tag)) return reply.status(304).send();
-  return reply.type('application/json; charset=utf-8').send(await jsonInSlices(body));
+  return reply.type('application/json; charset=utf-8').send(await jsonInSlices(body, toJson));
 }
 
 function sayHowFresh(reply: FastifyReply, { revision, leader, staleness_ms }: ReadAnswer<unknown>): void {

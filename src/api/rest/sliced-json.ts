@@ -18,21 +18,28 @@ export class ListInPieces {
   }
 }
 
+type ToJson<T> = (element: T) => string;
+
 /**
  * The JSON of a body that may hold a long list, as itself or as a field: encoded, and where it is very long also sent, in
  * slices, lest everybody else waits for one great answer. The same text as `JSON.stringify` makes.
+ *
+ * @param toJson of the body, or of each element where it is a list
  */
-export async function jsonInSlices(body: object): Promise<string | Buffer | Readable> {
+export async function jsonInSlices<T extends object>(
+  body: T | readonly T[] | ListInPieces,
+  toJson: ToJson<T> = JSON.stringify,
+): Promise<string | Buffer | Readable> {
   if (body instanceof ListInPieces) return Readable.from(sendingPieces(body), { objectMode: false });
   const lists = Array.isArray(body) ? [body] : Object.values(body).filter(Array.isArray);
   const longest = Math.max(0, ...lists.map(({ length }) => length));
-  if (longest <= elementsPerSlice) return JSON.stringify(body);
-  if (longest > mostElementsAtOnce) return Readable.from(sending(body), { objectMode: false });
-  return Buffer.from(await answerTurns.inSlices(gathering(body)));
+  if (longest <= elementsPerSlice) return isList(body) ? `[${elementsJson(body, toJson)}]` : toJson(body);
+  if (longest > mostElementsAtOnce) return Readable.from(sending(body, toJson), { objectMode: false });
+  return Buffer.from(await answerTurns.inSlices(gathering(body, toJson)));
 }
 
-async function* sending(body: object): AsyncGenerator<Buffer> {
-  for (const piece of piecesOf(body)) {
+async function* sending<T extends object>(body: T | readonly T[], toJson: ToJson<T>): AsyncGenerator<Buffer> {
+  for (const piece of piecesOf(body, toJson)) {
     yield Buffer.from(piece);
     await answerTurns.next();
   }
@@ -48,35 +55,46 @@ async function* sendingPieces({ pieces }: ListInPieces): AsyncGenerator<Buffer> 
   yield Buffer.from(before === '[' ? '[]' : ']');
 }
 
-function* gathering(body: object): Sliced<string> {
+function* gathering<T extends object>(body: T | readonly T[], toJson: ToJson<T>): Sliced<string> {
   let text = '';
-  for (const piece of piecesOf(body)) {
+  for (const piece of piecesOf(body, toJson)) {
     text += piece;
     yield;
   }
   return text;
 }
 
-function* piecesOf(body: object): Generator<string, void> {
-  if (Array.isArray(body)) {
-    yield* piecesOfList('', body);
+function* piecesOf<T extends object>(body: T | readonly T[], toJson: ToJson<T>): Generator<string, void> {
+  if (isList(body)) {
+    yield* piecesOfList('', body, toJson);
     return;
   }
   let before = '{';
   for (const [name, value] of Object.entries(body)) {
     if (value === undefined) continue;
     const start = `${before}${JSON.stringify(name)}:`;
-    if (Array.isArray(value)) yield* piecesOfList(start, value);
+    if (Array.isArray(value)) yield* piecesOfList(start, value, JSON.stringify);
     else yield `${start}${JSON.stringify(value)}`;
     before = ',';
   }
   yield '}';
 }
 
-function* piecesOfList(start: string, list: readonly unknown[]): Generator<string, void> {
+function* piecesOfList<T>(start: string, list: readonly T[], toJson: ToJson<T>): Generator<string, void> {
   for (let begin = 0; begin === 0 || begin < list.length; begin += elementsPerSlice) {
     const end = begin + elementsPerSlice;
-    const elements = JSON.stringify(list.slice(begin, end)).slice(1, -1);
+    const elements = elementsJson(list.slice(begin, end), toJson);
     yield `${begin === 0 ? `${start}[` : ','}${elements}${end < list.length ? '' : ']'}`;
   }
+}
+
+/** With commas between them. */
+function elementsJson<T>(list: readonly T[], toJson: ToJson<T>): string {
+  let text = '';
+  for (const element of list) text += text === '' ? toJson(element) : `,${toJson(element)}`;
+  return text;
+}
+
+function isList<T>(body: T | readonly T[]): body is readonly T[] {
+  return Array.isArray(body);
 }

@@ -135,9 +135,17 @@ export const registryMutations: readonly Mutation[] = [
     trap: null,
     title: 'A search goes on with the lists as they are after a pause',
     file: 'src/registry/catalog.ts',
-    search: '          lists ??= services.map((each) => each.sorted());\n',
+    search: '          taken ??= takenFrom(unread, passesWhole ? page.wanted : Number.POSITIVE_INFINITY).values();\n',
     replacement: '',
     caughtBy: [{ test: 'test/registry/catalog.test.ts', named: 'answers with one state' }],
+  },
+  {
+    trap: null,
+    title: 'A search takes one service less along into its pause than its page may want',
+    file: 'src/registry/page.ts',
+    search: 'this.#skip + this.#limit - this.#instances.length + 1;',
+    replacement: 'this.#skip + this.#limit - this.#instances.length - 1;',
+    caughtBy: [{ test: 'test/registry/catalog.test.ts', named: 'is the same, and whole, whatever changes in pauses' }],
   },
   {
     trap: null,
