@@ -1,5 +1,4 @@
 import { createParser, type EventSourceMessage } from 'eventsource-parser';
-import { request } from 'undici';
 import type { CommandError } from './exit-codes.ts';
 import { authorizationOf, type Connection, judge, noRegistry, unanswered } from './registry-client.ts';
 
@@ -37,6 +36,8 @@ export async function* eventsFrom(
   if (lastEventId !== null) headers['last-event-id'] = String(lastEventId);
   let isOpen = false;
   try {
+    // Loaded when somebody asks: a member comes by these modules, too, and starts without it.
+    const { request } = await import('undici');
     const response = await request(`${url}${path}`, {
       method: 'GET',
       headers,

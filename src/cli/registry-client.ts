@@ -1,4 +1,3 @@
-import { request } from 'undici';
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts';
 
 export interface Connection {
@@ -95,6 +94,8 @@ async function askMember(url: string, { token, timeoutMs }: Connection, question
   const headers: Record<string, string> = { accept: 'application/json', ...authorizationOf(token) };
   if (question.body !== undefined) headers['content-type'] = 'application/json';
   try {
+    // Loaded when somebody asks: a member comes by these modules, too, and starts without it.
+    const { request } = await import('undici');
     const response = await request(`${url}${question.path}`, {
       method: question.method,
       headers,
