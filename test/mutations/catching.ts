@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type ChildResult, runChild } from './child.ts';
 import type { SeedReport } from './first-failing-seed.ts';
-import type { Catcher, TestCatcher } from './mutation.ts';
+import type { Catcher, SimulatorCatcher, TestCatcher } from './mutation.ts';
 
 /**
  * - `caught`: tests failed, or a seed broke a promise
@@ -41,12 +41,13 @@ export async function tryCatcher(
 }
 
 export function describeCatcher(catcher: Catcher): string {
-  if ('simulatorSeeds' in catcher) return `simulator, up to ${catcher.simulatorSeeds} seeds`;
+  if ('simulatorSeeds' in catcher)
+    return `simulator, up to ${catcher.simulatorSeeds} seeds from ${catcher.from ?? 1} on`;
   return catcher.named === undefined ? catcher.test : `${catcher.test} "${catcher.named}"`;
 }
 
 export function find(catcher: Catcher, cwd: string, signal: AbortSignal): Promise<Finding> {
-  if ('simulatorSeeds' in catcher) return simulator(catcher.simulatorSeeds, cwd, signal);
+  if ('simulatorSeeds' in catcher) return simulator(catcher, cwd, signal);
   return catcher.test.endsWith('.py') ? unittest(catcher, cwd, signal) : vitest([catcher], cwd, signal);
 }
 
@@ -55,16 +56,21 @@ function broken(why: string, { stdout, stderr, timedOut }: ChildResult): Finding
   return { result: 'broken', by: [timedOut ? `did not end in ${timeoutMs / 1_000} s` : `${why}: ${said}`], effort: '' };
 }
 
-async function simulator(seeds: number, cwd: string, signal: AbortSignal): Promise<Finding> {
+async function simulator(
+  { simulatorSeeds: seeds, from = 1 }: SimulatorCatcher,
+  cwd: string,
+  signal: AbortSignal,
+): Promise<Finding> {
   const child = await runChild(
     process.execPath,
-    ['--import', './scripts/run-typescript.mjs', 'test/mutations/first-failing-seed.ts', String(seeds)],
+    ['--import', './scripts/run-typescript.mjs', 'test/mutations/first-failing-seed.ts', String(seeds), String(from)],
     { cwd, timeoutMs, signal },
   );
   if (child.exitCode !== 0) return broken('the simulator ended', child);
   const { seed, check } = JSON.parse(child.stdout) as SeedReport;
   if (seed === null) return { result: 'survived', by: [], effort: `${seeds} seeds` };
-  return { result: 'caught', by: [`simulator: ${check}`], effort: seed === 1 ? '1 seed' : `${seed} seeds` };
+  const tried = seed - from + 1;
+  return { result: 'caught', by: [`simulator: ${check}`], effort: tried === 1 ? '1 seed' : `${tried} seeds` };
 }
 
 interface VitestReport {

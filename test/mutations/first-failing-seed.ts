@@ -9,13 +9,13 @@ export interface SeedReport {
   readonly message: string;
 }
 
-/** Runs seeds from 1 on, in a process of its own: it simulates the program that lies beside it. */
-async function firstFailingSeed(seeds: number): Promise<SeedReport> {
-  for (let seed = 1; seed <= seeds; seed++) {
+/** Runs seeds from `from` on, in a process of its own: it simulates the program that lies beside it. */
+async function firstFailingSeed(seeds: number, from: number): Promise<SeedReport> {
+  for (let seed = from; seed < from + seeds; seed++) {
     const { violation } = await simulate(seed);
     if (violation) return { seed, seeds, check: violation.check, message: violation.message };
   }
   return { seed: null, seeds, check: '', message: '' };
 }
 
-console.log(JSON.stringify(await firstFailingSeed(Number(process.argv[2]))));
+console.log(JSON.stringify(await firstFailingSeed(Number(process.argv[2]), Number(process.argv[3]))));

@@ -22,8 +22,10 @@ export interface TestCatcher {
 }
 
 export interface SimulatorCatcher {
-  /** One of the seeds from 1 to this has to break a promise. */
+  /** One of so many seeds has to break a promise. */
   readonly simulatorSeeds: number;
+  /** The first of them (default: 1). */
+  readonly from?: number;
 }
 
 /** @throws Error unless `search` is in `text` exactly once: else nobody could say what was tried */

@@ -62,12 +62,15 @@ async function expectGreen(
   const tests = [...new Set(catchers.flatMap((catcher) => ('test' in catcher ? [catcher.test] : [])))];
   const inVitest: TestCatcher[] = tests.filter((test) => !test.endsWith('.py')).map((test) => ({ test }));
   const inPython: Catcher[] = tests.filter((test) => test.endsWith('.py')).map((test) => ({ test }));
-  const seeds = Math.max(0, ...catchers.map((catcher) => ('test' in catcher ? 0 : catcher.simulatorSeeds)));
+  const simulated = catchers.flatMap((catcher) => ('test' in catcher ? [] : [catcher]));
   const check = ({ result, by, effort }: Finding) => {
     if (result !== 'survived') throw new Error(`This fails without any bug, mend it first:\n${by.join('\n')}`);
     say(`        ${effort}: passed`);
   };
   if (inVitest.length > 0) check(await vitest(inVitest, directory, signal));
   for (const catcher of inPython) check(await find(catcher, directory, signal));
-  if (seeds > 0) check(await find({ simulatorSeeds: seeds }, directory, signal));
+  for (const from of new Set(simulated.map((catcher) => catcher.from ?? 1))) {
+    const seeds = simulated.map((catcher) => ((catcher.from ?? 1) === from ? catcher.simulatorSeeds : 0));
+    check(await find({ simulatorSeeds: Math.max(...seeds), from }, directory, signal));
+  }
 }

@@ -4,9 +4,15 @@ import type { Machine, SimulatedCluster } from './cluster.ts';
 import type { SimulatedRandom } from './random.ts';
 import type { SimulatedWorld } from './world.ts';
 
+export interface CallAnswer<T> {
+  readonly type: 'answer';
+  readonly value: T;
+  readonly answeredAtMs: number;
+}
+
 /** How a call ended, as its client sees it. */
 export type CallOutcome<T> =
-  | { readonly type: 'answer'; readonly value: T; readonly answeredAtMs: number }
+  | CallAnswer<T>
   | { readonly type: 'error'; readonly error: RegistryError; readonly answeredAtMs: number }
   /** No answer came in time, or none could come. */
   | { readonly type: 'silence' };
@@ -47,8 +53,15 @@ export class ClientNetwork {
     return this.#random.pick(leaders.length > 0 && this.#random.chance(0.4) ? leaders : machines);
   }
 
-  /** Calls one member. Ends once: with an answer, an error, or in silence. */
-  call<T>(machine: Machine, operation: (registry: RegistryService) => Promise<T>): Promise<CallOutcome<T>> {
+  /**
+   * Calls one member. Ends once: with an answer, an error, or in silence.
+   * @param isService whether an answer says something of the registry, which only a member that takes part can know
+   */
+  call<T>(
+    machine: Machine,
+    operation: (registry: RegistryService) => Promise<T>,
+    isService: (value: T) => boolean = () => true,
+  ): Promise<CallOutcome<T>> {
     this.counts.calls++;
     return new Promise((resolve) => {
       let ended = false;
@@ -77,7 +90,7 @@ export class ClientNetwork {
           };
           operation(member.registry).then(
             (value) => {
-              this.#cluster.served(machine, process);
+              if (isService(value)) this.#cluster.served(machine, process);
               answer({ type: 'answer', value, answeredAtMs: this.#world.nowMs });
             },
             (error) => {

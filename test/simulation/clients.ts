@@ -1,6 +1,7 @@
-import type { InstanceRecord } from '../../src/registry/records.ts';
+import { type ErrorCode, RegistryError } from '../../src/registry/errors.ts';
+import type { HeartbeatsResult, InstanceRecord } from '../../src/registry/records.ts';
 import type { SeenRecord } from '../linearizability/models/registry-operations.ts';
-import type { ClientNetwork } from './calls.ts';
+import type { CallAnswer, CallOutcome, ClientNetwork } from './calls.ts';
 import type { Machine } from './cluster.ts';
 import type { SimulatedHistory } from './history.ts';
 import type { Ledger, Target } from './ledger.ts';
@@ -12,6 +13,9 @@ const sharedNames = ['alpha', 'beta'];
 
 /** The service of those who ask a member whether it serves. */
 export const probeName = 'probe';
+
+/** Errors that say nothing of an instance. */
+const noAnswers: ReadonlySet<string> = new Set(['service_unavailable', 'outcome_unknown']);
 
 const allNames = [...sharedNames, probeName];
 
@@ -44,7 +48,7 @@ export class Clients {
   }
 
   begin(): void {
-    const { services, rivals, readers } = this.#scenario;
+    const { services, rivals, readers, fleets } = this.#scenario;
     for (let number = 0; number < services; number++) {
       const target = { name: this.#random.pick(sharedNames), id: `own-${number}` };
       this.targets.push(target);
@@ -54,6 +58,11 @@ export class Clients {
     this.targets.push(...contested);
     for (let number = 0; number < rivals; number++) void this.#rival(contested);
     for (let number = 0; number < readers; number++) void this.#reader();
+    for (let number = 0; number < fleets; number++) {
+      const fleet = [0, 1, 2].map((each) => ({ name: this.#random.pick(sharedNames), id: `fleet-${number}-${each}` }));
+      this.targets.push(...fleet);
+      void this.#fleet(fleet, contested);
+    }
   }
 
   end(): void {
@@ -98,6 +107,38 @@ export class Clients {
     this.#ledger.renewed(target, calledAtMs, outcome);
     if (outcome.type === 'answer') return 'renewed';
     return outcome.type === 'error' && !outcome.error.retryable ? 'lost' : 'unknown';
+  }
+
+  /** One batch. Its members have an outcome each, unless it fails as a whole. */
+  async #heartbeats(targets: readonly Target[]): Promise<readonly CallOutcome<unknown>[]> {
+    const calledAtMs = this.#world.nowMs;
+    const ended = targets.map((target) => this.#history?.begin([{ type: 'heartbeat', ...target }]));
+    const outcome = await this.#network.call(
+      this.#network.anyMachine(),
+      (registry) => registry.heartbeats(targets),
+      // A member that cannot say anything says so of each.
+      ({ renewed, failed }) => renewed > 0 || failed.some(({ error }) => !noAnswers.has(error)),
+    );
+    const outcomes = outcome.type === 'answer' ? this.#outcomesOf(targets, outcome) : targets.map(() => outcome);
+    outcomes.forEach((each, position) => {
+      ended[position]?.(each, () => ({ type: 'ok' }));
+    });
+    this.#ledger.renewedTogether(targets, calledAtMs, outcomes);
+    return outcomes;
+  }
+
+  #outcomesOf(
+    targets: readonly Target[],
+    { value: { renewed, failed }, answeredAtMs }: CallAnswer<HeartbeatsResult>,
+  ): readonly CallOutcome<unknown>[] {
+    if (renewed + failed.length !== targets.length) {
+      this.#world.violate('batch', `${renewed} of ${targets.length} are renewed, and ${failed.length} failed`);
+    }
+    return targets.map(({ name, id }) => {
+      const failure = failed.find((each) => each.name === name && each.id === id);
+      if (!failure) return { type: 'answer', value: null, answeredAtMs };
+      return { type: 'error', error: new RegistryError(failure.error as ErrorCode, failure.message), answeredAtMs };
+    });
   }
 
   async #deregister(target: Target): Promise<'gone' | 'unknown'> {
@@ -147,6 +188,18 @@ export class Clients {
       if (this.#random.chance(0.5)) {
         while (!this.#ended && (await this.#deregister(target)) === 'unknown') await this.#pause(50);
         await this.#pause(300);
+      }
+    }
+  }
+
+  /** Reports for its own together, and now and then for keys that others use too. */
+  async #fleet(own: readonly Target[], others: readonly Target[]): Promise<void> {
+    while (!this.#ended) {
+      for (const target of own) await this.register(target);
+      for (let reports = 5 + this.#random.integer(30); reports > 0 && !this.#ended; reports--) {
+        await this.#pause(this.#scenario.settings.ttlPolicy.heartbeatIntervalSeconds * 1_000);
+        if (this.#random.chance(0.03)) await this.#pause(this.#scenario.settings.ttlPolicy.removeAfterSeconds * 1_000);
+        await this.#heartbeats(this.#random.chance(0.3) ? [...own, ...others] : own);
       }
     }
   }

@@ -97,6 +97,19 @@ export class Ledger {
     }
   }
 
+  /** The outcome for each of the targets; of the members of a batch nobody is told why they are gone. */
+  renewedTogether(targets: readonly Target[], calledAtMs: number, outcomes: readonly CallOutcome<unknown>[]): void {
+    targets.forEach((target, position) => {
+      const outcome = outcomes[position] ?? { type: 'silence' };
+      if (outcome.type !== 'error') {
+        this.renewed(target, calledAtMs, outcome);
+        return;
+      }
+      this.#checkError(outcome.error.code, 'heartbeat in a batch');
+      this.#checkRefusal(target, calledAtMs, outcome.error, 'heartbeat in a batch');
+    });
+  }
+
   deregistered(target: Target, calledAtMs: number, outcome: CallOutcome<unknown>): void {
     this.#traceEnd(() => `deregister ${keyOf(target.name, target.id)}`, outcome);
     if (outcome.type === 'silence') return;
@@ -194,7 +207,12 @@ export class Ledger {
    * A refusal is true if the instance was not listed, for the reason that is given, at some moment of the call. Who is gone
    * is remembered for longer than any world lasts here (trap 35).
    */
-  #checkRefusal(target: Target, calledAtMs: number, error: RegistryError, operation: 'heartbeat' | 'deregister'): void {
+  #checkRefusal(
+    target: Target,
+    calledAtMs: number,
+    error: RegistryError,
+    operation: 'heartbeat' | 'heartbeat in a batch' | 'deregister',
+  ): void {
     const { code, details } = error;
     if (code !== 'service_gone' && code !== 'service_not_found') return;
     const changes = this.#journal.changesOf(target.name, target.id);
@@ -205,7 +223,8 @@ export class Ledger {
     const isTrue = during.some((change) => {
       if (change === null) return code === 'service_not_found';
       if (change.listed) return false;
-      return operation === 'deregister' || (code === 'service_gone' && details?.cause === change.type);
+      if (operation === 'deregister') return true;
+      return code === 'service_gone' && (operation === 'heartbeat in a batch' || details?.cause === change.type);
     });
     if (isTrue) return;
     const seen = during.map((change) => change?.type ?? 'not registered').join(', ');

@@ -5,6 +5,7 @@ import { Clients, probeName } from './clients.ts';
 import { type Machine, SimulatedCluster } from './cluster.ts';
 import { Faults } from './faults.ts';
 import { SimulatedHistory } from './history.ts';
+import { Holders } from './holders.ts';
 import { Ledger } from './ledger.ts';
 import { SimulatedRandom } from './random.ts';
 import { type FaultKind, type Overrides, type Scenario, scenarioOf } from './scenario.ts';
@@ -57,6 +58,7 @@ class Run {
   readonly #history: SimulatedHistory | null;
   readonly #clients: Clients;
   readonly #watchers: Watchers;
+  readonly #holders: Holders;
   readonly #faults: Faults;
 
   constructor(seed: number, scenario: Scenario, sink: TraceSink | null, records: boolean) {
@@ -81,6 +83,14 @@ class Run {
       this.#history,
     );
     this.#watchers = new Watchers(this.#world, this.#cluster, this.#network, random.fork('watchers'), scenario);
+    this.#holders = new Holders(
+      this.#world,
+      this.#cluster,
+      this.#network,
+      this.#ledger,
+      random.fork('holders'),
+      scenario,
+    );
     this.#faults = new Faults(this.#world, this.#cluster, random.fork('faults'), scenario);
   }
 
@@ -91,6 +101,7 @@ class Run {
     for (const machine of this.#cluster.machines) this.#cluster.start(machine);
     this.#clients.begin();
     this.#watchers.begin();
+    this.#holders.begin();
     await this.#pass(4 * settings.electionTimeoutMs);
     this.#faults.begin();
     await this.#pass(this.#scenario.durationMs, () => {
@@ -262,11 +273,18 @@ class Run {
     }
   }
 
-  /** Whoever watches has heard of everything, down to the last lease that ran out, and leaves nothing behind. */
+  /** Whoever watches or waits has heard of everything, down to the last lease that ran out, and leaves nothing behind. */
   async #expectWatchersLevel(): Promise<void> {
     if (this.#world.violation) return;
-    await this.#pass(this.#progressMs, () => this.#watchers.areLevel);
+    await this.#pass(this.#progressMs, () => this.#watchers.areLevel && this.#holders.areLevel);
     if (this.#world.violation) return;
+    if (!this.#holders.areLevel) {
+      this.#world.violate(
+        'hold-progress',
+        `a held read is not answered, and ${this.#cluster.journal.state.revision} is reached: ${this.#holders.describe()}`,
+      );
+      return;
+    }
     if (!this.#watchers.areLevel) {
       this.#world.violate(
         'watch-progress',
@@ -275,6 +293,7 @@ class Run {
       return;
     }
     this.#watchers.end();
+    this.#holders.end();
     const watched = () => this.#cluster.machines.reduce((sum, { member }) => sum + (member?.watchers ?? 0), 0);
     await this.#pass(1_000, () => watched() === 0);
     if (watched() > 0) this.#world.violate('watch-leak', `${watched()} watches go on after their clients left`);
@@ -320,6 +339,7 @@ class Run {
       messages: network.counts.sent,
       ...this.#ledger.counts,
       ...this.#watchers.counts,
+      ...this.#holders.counts,
       silences: this.#network.counts.silences,
       ...Object.fromEntries(Object.entries(faults).map(([kind, count]) => [`fault ${kind}`, count])),
     };

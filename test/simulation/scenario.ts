@@ -66,6 +66,10 @@ export interface Scenario {
   readonly rivals: number;
   readonly readers: number;
   readonly watchers: number;
+  /** Clients with held queries. */
+  readonly holders: number;
+  /** Clients that report for several instances at once. */
+  readonly fleets: number;
   readonly watchLimits: WatchLimits;
   /** Mean length of a watch before its connection breaks. */
   readonly watchForMs: number;
@@ -75,8 +79,15 @@ export interface Scenario {
   readonly lostAnswers: number;
 }
 
+/**
+ * Kinds of clients that joined later are in worlds from this seed on: a world below stays what it was when somebody
+ * wrote down what its seed shows.
+ */
+export const laterClientsFrom = 100_000;
+
 export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
   const random = new SimulatedRandom(`scenario ${seed}`);
+  const later = new SimulatedRandom(`later clients ${seed}`);
   const count = random.pick([3, 3, 3, 3, 5, 5, 5, 7]);
   const ids = ['a', 'b', 'c', 'd', 'e', 'f', 'g'].slice(0, count);
   const tickMs = random.pick([10, 10, 25, 50]);
@@ -140,6 +151,8 @@ export function scenarioOf(seed: number, overrides: Overrides = {}): Scenario {
     rivals: Math.min(overrides.clients ?? 99, random.integer(4)),
     readers: Math.min(overrides.clients ?? 99, 1 + random.integer(4)),
     watchers: Math.min(overrides.clients ?? 99, random.integer(4)),
+    holders: Math.min(overrides.clients ?? 99, seed < laterClientsFrom ? 0 : later.integer(3)),
+    fleets: Math.min(overrides.clients ?? 99, seed < laterClientsFrom ? 0 : later.integer(3)),
     watchLimits,
     watchForMs: electionTimeoutMs * random.pick([2, 10, 50]),
     thinkMs: electionTimeoutMs * random.pick([0.05, 0.1, 0.3]),

@@ -3,10 +3,13 @@ import { judge } from '../linearizability/judge.ts';
 import { registryModel } from '../linearizability/models/registry.ts';
 import { describeViolation, replayCommand } from './replay.ts';
 import { simulate } from './run.ts';
-import { faultKinds } from './scenario.ts';
+import { faultKinds, laterClientsFrom } from './scenario.ts';
 
 /** The same for everybody: what they find can be compared. */
-const fixedSeeds = Array.from({ length: 10 }, (_, offset) => 101 + offset);
+const fixedSeeds = [
+  ...Array.from({ length: 8 }, (_, offset) => 101 + offset),
+  ...Array.from({ length: 3 }, (_, offset) => laterClientsFrom + offset),
+];
 
 /** Seeds that nobody has tried: the clock picks them, and each is printed when it fails. */
 const firstFreshSeed = (Date.now() % 1_000_000_000) * 100;
@@ -45,13 +48,16 @@ describe('a simulation', { timeout: limitMs }, () => {
     expect((await simulate(10)).traceHash).toBe(read.traceHash);
   });
 
-  test.each([3, 12, 101])('leaves a history, under seed %i, in which the judge finds an order, too', async (seed) => {
-    const { history, counts, traceHash } = await simulate(seed, {}, { records: true });
-    const judgement = judge(history?.history() ?? [], registryModel({ coldStart: (counts.coldStarts ?? 0) > 0 }));
-    expect(judgement.verdict).toBe('linearizable');
-    expect(judgement.operations).toBeGreaterThan(50);
-    expect((await simulate(seed)).traceHash).toBe(traceHash);
-  });
+  test.each([3, 12, 101, laterClientsFrom])(
+    'leaves a history, under seed %i, in which the judge finds an order, too',
+    async (seed) => {
+      const { history, counts, traceHash } = await simulate(seed, {}, { records: true });
+      const judgement = judge(history?.history() ?? [], registryModel({ coldStart: (counts.coldStarts ?? 0) > 0 }));
+      expect(judgement.verdict).toBe('linearizable');
+      expect(judgement.operations).toBeGreaterThan(50);
+      expect((await simulate(seed)).traceHash).toBe(traceHash);
+    },
+  );
 
   test('fails when nothing goes wrong in it, for it shows nothing then', async () => {
     expect((await simulate(11, { without: faultKinds })).violation?.check).toBe('too-thin');

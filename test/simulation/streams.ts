@@ -68,6 +68,8 @@ export class Stream<T> {
     this.#process = process;
     this.#disconnect = process.whenDead(() => world.after(1, () => this.#finish({ type: 'broken' })));
     this.#toMember(() => {
+      // The client left before its request was there; nobody would end what begins now.
+      if (this.#abort.signal.aborted) return;
       this.#iterator = open(member.registry, this.#abort.signal)[Symbol.asyncIterator]();
       this.#pull();
     });

@@ -22,7 +22,7 @@ const isGone = ({ type }: RegistryEvent) => type === 'deregistered' || type === 
 const statusAfter = (event: RegistryEvent) => (isGone(event) ? 'down' : event.instance.status);
 
 /** It was what the watcher looks for, or it is now. */
-function concerns(event: RegistryEvent, filter: WatchFilter): boolean {
+export function concerns(event: RegistryEvent, filter: WatchFilter): boolean {
   const { instance, previous } = event;
   if (meets(instance.registration, statusAfter(event), filter)) return true;
   return previous !== null && meets(previous.registration, previous.status, filter);

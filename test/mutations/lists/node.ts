@@ -1,3 +1,4 @@
+import { laterClientsFrom } from '../../simulation/scenario.ts';
 import type { Mutation } from '../mutation.ts';
 
 export const memberMutations: readonly Mutation[] = [
@@ -210,5 +211,30 @@ export const memberMutations: readonly Mutation[] = [
     search: '    return { revision, instances };',
     replacement: '    return { revision: Math.max(revision, this.#host.state().revision), instances };',
     caughtBy: [{ test: 'test/node/watching.test.ts', named: 'takes several turns misses nothing' }],
+  },
+  {
+    trap: null,
+    title: 'A held query is answered before anything has changed',
+    file: 'src/node/watching.ts',
+    search: '        else await this.#wait(subscription, leftMs, signal);\n      }\n    } finally {',
+    replacement: '        else return;\n      }\n    } finally {',
+    caughtBy: [{ test: 'test/node/watching.test.ts' }, { simulatorSeeds: 20, from: laterClientsFrom }],
+  },
+  {
+    trap: null,
+    title: 'A held query sleeps through the change that it waits for',
+    file: 'src/node/watching.ts',
+    search: '        else await this.#wait(subscription, leftMs, signal);\n      }\n    } finally {',
+    replacement:
+      '        else await new Promise<void>((resolve) => void this.#clock.after(leftMs, resolve));\n      }\n    } finally {',
+    caughtBy: [{ test: 'test/node/watching.test.ts' }, { simulatorSeeds: 20, from: laterClientsFrom }],
+  },
+  {
+    trap: null,
+    title: 'A batch of heartbeats keeps quiet about those that are gone',
+    file: 'src/node/local-registry.ts',
+    search: 'return { renewed: targets.length - failed.length, failed };',
+    replacement: 'return { renewed: targets.length, failed: [] };',
+    caughtBy: [{ test: 'test/node/local-registry.test.ts' }, { simulatorSeeds: 20, from: laterClientsFrom }],
   },
 ];
