@@ -61,8 +61,11 @@ const cutOffRuns = 2;
 /** Requests of the benchmark itself that the systems count: metrics, revisions, readiness. */
 const ownRequests = 64;
 
-/** The first time that a contender is asked, its code has yet to be compiled: it is warmed up for this many times as long. */
-const firstWarmUps = 4;
+/**
+ * The first time that a contender is asked, its code has yet to be compiled: it is warmed up for this many times as long
+ * with at least this many requests in flight, lest a case with one in flight be that of a process that has just begun.
+ */
+const firstWarmUp = { times: 4, inFlight: 64 };
 
 type Round = Readonly<Record<string, number>>;
 
@@ -86,12 +89,7 @@ export async function compare(
       // Forwards and backwards in turn, so that neither always follows the other.
       if (round % 2 === 1) order.reverse();
       for (const [i, contender] of order) {
-        const { values, generator } = await measureUnderOneLeader(
-          stage,
-          one,
-          contender,
-          warm.has(contender) ? 1 : firstWarmUps,
-        );
+        const { values, generator } = await measureUnderOneLeader(stage, one, contender, !warm.has(contender));
         warm.add(contender);
         rounds[i]?.push(values);
         generators[i] = generator;
@@ -135,13 +133,13 @@ async function measureUnderOneLeader(
   stage: Stage,
   one: Case,
   contender: Contender,
-  warmUps: number,
+  isFirst: boolean,
 ): ReturnType<typeof measure> {
   const { system, operation } = contender;
   for (let attempt = 1; ; attempt++) {
     await stage.onlyRuns(system);
     const term = await system.term();
-    const measured = await measure(stage, one, contender, warmUps).then(
+    const measured = await measure(stage, one, contender, isFirst && attempt === 1).then(
       (found) => ({ found }),
       (error: Error) => ({ error }),
     );
@@ -158,21 +156,24 @@ async function measure(
   stage: Stage,
   { inFlight, via }: Case,
   contender: Contender,
-  warmUps: number,
+  isFirst: boolean,
 ): Promise<{ readonly values: Round; readonly generator: string }> {
   const { system, request, operationsPerRequest = 1 } = contender;
   const targets = await targetsOf(system, request.kind, via);
-  const load = (durationMs: number) =>
-    stage.load({ targets, request, inFlight, durationMs, numbers: contender.numbers() });
+  const { warmUpMs, durationMs } = stage.settings;
+  const load = (forMs: number, atOnce = inFlight) =>
+    stage.load({ targets, request, inFlight: atOnce, durationMs: forMs, numbers: contender.numbers() });
   const handledBefore = await system.handled();
   const revisionBefore = await system.revision();
-  const warmedUp = await load(warmUps * stage.settings.warmUpMs);
+  const mostInFlight = isFirst ? Math.max(inFlight, firstWarmUp.inFlight) : inFlight;
+  const compiling = isFirst ? await load(firstWarmUp.times * warmUpMs, mostInFlight) : null;
+  const warmedUp = await load(warmUpMs);
   const startedAt = new Date();
   const cpuBefore = cpuSecondsOf(system.pids());
-  const result = await load(stage.settings.durationMs);
+  const result = await load(durationMs);
   const cpu = cpuSecondsOf(system.pids()) - cpuBefore;
-  const slack = cutOffRuns * inFlight;
-  const requests = warmedUp.operations + result.operations;
+  const slack = cutOffRuns * inFlight + (compiling ? mostInFlight : 0);
+  const requests = (compiling?.operations ?? 0) + warmedUp.operations + result.operations;
   if (request.kind === 'rest' || request.call === 'unary') {
     const handled = await system.handled();
     expectBetween(

@@ -3,7 +3,7 @@ import type { Sliced } from '../../registry/slices.ts';
 import { answerTurns } from '../answer-turns.ts';
 
 /** Elements of lists that are encoded in one go; each may be a whole record. */
-const elementsPerSlice = 200;
+const elementsPerSlice = 100;
 
 interface Serializer {
   serialize(message: object): Uint8Array;
