@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { Raft } from '../raft/raft.ts';
-import type { Entry, NodeId, ProposeResult, RaftMessage, RaftStatus } from '../raft/types.ts';
+import type { Entry, NodeId, ProposeResult, RaftMessage, RaftStanding, RaftStatus } from '../raft/types.ts';
 import { encodeCommand, stampCommand } from '../registry/commands.ts';
 import { RegistryError } from '../registry/errors.ts';
 import type { Command } from '../registry/machine.ts';
@@ -68,7 +68,7 @@ export class Member {
   readonly #local: LocalRegistry;
   readonly #localCluster: LocalCluster;
   #state: RegistryState;
-  #status: RaftStatus;
+  #standing: RaftStanding;
   #turnScheduled = false;
   #cancelTick: (() => void) | null = null;
   #lastTickMs: number;
@@ -121,7 +121,7 @@ export class Member {
       ),
       opened.restored,
     );
-    this.#status = this.#raft.status();
+    this.#standing = this.#raft.standing();
     const nowMs = () => clock.monotonicMs();
     const wake = () => this.#wake();
     const failed = (error: unknown) => this.#fail(error);
@@ -132,9 +132,9 @@ export class Member {
         nowMs,
         wake,
         leadership: () => ({
-          leaderId: this.#status.leaderId,
-          term: this.#status.term,
-          isSelf: this.#status.role === 'leader',
+          leaderId: this.#standing.leaderId,
+          term: this.#standing.term,
+          isSelf: this.#standing.role === 'leader',
         }),
         propose: (commands) => this.#propose(commands),
         send: (to, message) => this.#send(to, message),
@@ -161,7 +161,7 @@ export class Member {
       environment,
       raft: this.#raft,
       state: () => this.#state,
-      term: () => this.#status.term,
+      term: () => this.#standing.term,
       send: (to, message) => this.#send(to, message),
       wake,
       failed,
@@ -186,7 +186,7 @@ export class Member {
       metrics,
     );
     this.#local = new LocalRegistry(
-      { state: () => this.#state, leader: () => this.#status.leaderId, nowMs, wake },
+      { state: () => this.#state, leader: () => this.#standing.leaderId, nowMs, wake },
       settings,
       this.#writes,
       this.#reads,
@@ -252,7 +252,7 @@ export class Member {
     this.#guarded(() => this.#raft.transferLeadership(successor.id));
     this.#wake();
     const untilMs = clock.monotonicMs() + handOverMs;
-    while (clock.monotonicMs() < untilMs && this.#status.role === 'leader' && !this.#failure) {
+    while (clock.monotonicMs() < untilMs && this.#standing.role === 'leader' && !this.#failure) {
       await new Promise<void>((resolve) => clock.after(this.#settings.tickMs, resolve));
     }
   }
@@ -271,7 +271,7 @@ export class Member {
     this.#writes.flush();
     this.#reads.flush();
     this.#driver.pump();
-    this.#noticeStatus();
+    this.#noticeStanding();
     this.#snapshots.takeIfDue();
   }
 
@@ -296,8 +296,8 @@ export class Member {
     }
     // One tick however late: after a pause the leader's messages, which are waiting in the sockets, are heard first.
     this.#raft.tick();
-    this.#noticeStatus();
-    this.#leases.tick(elapsedMs, this.#status, this.#state);
+    this.#noticeStanding();
+    this.#leases.tick(elapsedMs, this.#raft.status(), this.#state);
     this.#writes.tick();
     this.#reads.tick();
     this.#snapshots.tick();
@@ -316,17 +316,17 @@ export class Member {
   }
 
   #peers(): NodeId[] {
-    const { voters, votersOutgoing, learners } = this.#status.membership;
+    const { voters, votersOutgoing, learners } = this.#standing.membership;
     const everybody = new Set([...voters, ...votersOutgoing, ...learners]);
     everybody.delete(this.#settings.nodeId);
     return [...everybody];
   }
 
-  #noticeStatus(): void {
+  #noticeStanding(): void {
     const { logger, metrics } = this.#environment;
-    const before = this.#status;
-    const now = this.#raft.status();
-    this.#status = now;
+    const before = this.#standing;
+    const now = this.#raft.standing();
+    this.#standing = now;
     if (before.role !== now.role && now.role === 'pre-candidate') metrics.electionStarted();
     if (before.leaderId === now.leaderId && before.role === now.role) return;
     logger.info({ term: now.term, role: now.role, leader: now.leaderId }, 'leadership changed');

@@ -6,12 +6,21 @@ import type { Membership, NodeId } from './types.ts';
  * section 4.3), so whoever counts members must do it here.
  */
 
-/** The largest value that a majority of `voters` has reached. Sorted here: callers hand values in any order (trap 14). */
+/**
+ * The largest value that a majority of `voters` has reached, in whatever order they are named (trap 14). Asked with every
+ * acknowledgement, so it counts and makes no list to sort.
+ */
 function majorityValue(voters: readonly NodeId[], reachedBy: (id: NodeId) => number): number {
-  const descending = voters.map(reachedBy).sort((left, right) => right - left);
-  const value = descending[Math.floor(descending.length / 2)];
-  invariant(value !== undefined, 'a majority of no voters was asked for');
-  return value;
+  let greatest: number | null = null;
+  for (const voter of voters) {
+    const value = reachedBy(voter);
+    if (greatest !== null && value <= greatest) continue;
+    let reached = 0;
+    for (const other of voters) if (reachedBy(other) >= value) reached++;
+    if (reached * 2 > voters.length) greatest = value;
+  }
+  invariant(greatest !== null, 'a majority of no voters was asked for');
+  return greatest;
 }
 
 /** The largest value that every deciding majority has reached: matched indexes, read rounds. */

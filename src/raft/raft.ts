@@ -11,6 +11,7 @@ import type {
   RaftConfig,
   RaftCore,
   RaftMessage,
+  RaftStanding,
   RaftStatus,
   Ready,
   RestoredState,
@@ -155,10 +156,15 @@ export class Raft implements RaftCore {
     return this.#log.termAt(index);
   }
 
+  standing(): RaftStanding {
+    const { role, leaderId } = this.#roles;
+    return { term: this.#persistence.term, role, leaderId, membership: this.#memberships.current };
+  }
+
   status(): RaftStatus {
     return {
+      ...this.standing(),
       id: this.#config.id,
-      term: this.#persistence.term,
       votedFor: this.#persistence.votedFor,
       commitIndex: this.#log.commitIndex,
       lastIndex: this.#log.lastIndex,
@@ -166,7 +172,6 @@ export class Raft implements RaftCore {
       appliedIndex: this.#cursor.appliedIndex,
       logStart: this.#log.start,
       snapshotIndex: this.#snapshot.index,
-      membership: this.#memberships.current,
       ...this.#roles.status(),
     };
   }

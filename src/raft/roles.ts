@@ -19,6 +19,7 @@ import type {
   RaftStatus,
   ReadIndexRequest,
   ReadState,
+  Role,
   SnapshotMeta,
   SnapshotReceived,
   VoteRequest,
@@ -465,21 +466,20 @@ export class Roles {
     if (!isVoter(this.#membership, this.#id)) this.#becomeFollower(this.#term);
   }
 
+  get role(): Role {
+    return this.#state.role;
+  }
+
+  get leaderId(): NodeId | null {
+    return this.#leaderId;
+  }
+
   status(): Pick<
     RaftStatus,
-    | 'role'
-    | 'leaderId'
-    | 'termOpened'
-    | 'quorumContactAgeTicks'
-    | 'leaderContactAgeTicks'
-    | 'vouches'
-    | 'transferTarget'
-    | 'progress'
+    'termOpened' | 'quorumContactAgeTicks' | 'leaderContactAgeTicks' | 'vouches' | 'transferTarget' | 'progress'
   > {
     const { leader } = this;
     return {
-      role: this.#state.role,
-      leaderId: this.#leaderId,
       termOpened: leader?.termOpened ?? false,
       quorumContactAgeTicks: leader?.quorumContactAgeTicks(this.#nowTick) ?? null,
       leaderContactAgeTicks: leader === null ? this.#contact.ageTicks(this.#nowTick) : 0,

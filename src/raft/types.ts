@@ -244,12 +244,17 @@ export interface PeerProgress {
   readonly learner: boolean;
 }
 
-/** A view of the core for drivers, metrics and tests. */
-export interface RaftStatus {
-  readonly id: NodeId;
+/** Who leads, and who takes part: said at no cost, as it is asked for after every step. */
+export interface RaftStanding {
   readonly term: number;
   readonly role: Role;
   readonly leaderId: NodeId | null;
+  readonly membership: Membership;
+}
+
+/** A view of the core for drivers, metrics and tests. */
+export interface RaftStatus extends RaftStanding {
+  readonly id: NodeId;
   readonly votedFor: NodeId | null;
   readonly commitIndex: number;
   readonly lastIndex: number;
@@ -258,7 +263,6 @@ export interface RaftStatus {
   readonly appliedIndex: number;
   readonly logStart: LogStart;
   readonly snapshotIndex: number;
-  readonly membership: Membership;
   /** Leader only: true once an entry of its own term is committed. */
   readonly termOpened: boolean;
   /** Leader only: ticks since a quorum last answered (the oldest answer in the freshest quorum); else `null`. */
@@ -298,6 +302,7 @@ export interface RaftCore {
   reportUnreachable(peer: NodeId): void;
   /** The connection to `peer` broke: its process may be gone. What a leader's followers do then does not wait for a timeout. */
   reportDisconnected(peer: NodeId): void;
+  standing(): RaftStanding;
   status(): RaftStatus;
   /** The membership in force at `index` (committed or snapshot), for a snapshot taken there. */
   membershipAt(index: number): Membership;
