@@ -242,7 +242,8 @@ export const optionTable = [
     schema: schema.wholeNumber({ unit: 'log entries', minimum: 1, maximum: 1_000_000_000 }),
     fallback: '50000',
     placeholder: 'COUNT',
-    description: 'a snapshot is taken after this many log entries',
+    description:
+      'a snapshot is taken after this many log entries, or half as many as there are instances where that is more',
   },
   {
     name: 'snapshot-every-bytes',
@@ -251,7 +252,8 @@ export const optionTable = [
     schema: schema.wholeNumber({ unit: 'bytes', minimum: 1, maximum: 1_000_000_000_000 }),
     fallback: '67108864',
     placeholder: 'BYTES',
-    description: 'and after this many bytes of them, whichever comes first',
+    description:
+      'and after this many bytes of them, or half of the last snapshot where that is more; whichever comes first',
   },
   {
     name: 'keep-entries',

@@ -8,6 +8,7 @@ import type { PeerMessage, SnapshotAck, SnapshotChunk } from '../transport/trans
 import type { Clock } from './environment.ts';
 import type { MemberEnvironment } from './member.ts';
 import type { MemberSettings } from './settings.ts';
+import { SnapshotPace } from './snapshot-pace.ts';
 import { Turns } from './turns.ts';
 
 /** Chunks of about 256 KiB under way to one follower. */
@@ -44,8 +45,7 @@ export class SnapshotKeeper {
   readonly #transfers = new Map<NodeId, Transfer>();
   readonly #receiver = new SnapshotReceiver(checksum);
   #staged: SnapshotWriter | null = null;
-  #entriesSince = 0;
-  #bytesSince = 0;
+  readonly #pace: SnapshotPace;
   #taking = false;
   #closed = false;
   #queue: Promise<void> = Promise.resolve();
@@ -53,21 +53,23 @@ export class SnapshotKeeper {
   constructor(host: SnapshotHost) {
     this.#host = host;
     this.#storage = host.environment.storage;
+    this.#pace = new SnapshotPace(host.settings);
   }
 
   /** An entry was applied. */
   applied(entry: Entry): void {
-    this.#entriesSince++;
-    this.#bytesSince += entry.data.length;
+    this.#pace.applied(entry.data.length);
   }
 
   takeIfDue(): void {
-    const { snapshotEveryEntries, snapshotEveryBytes } = this.#host.settings;
-    const due = this.#entriesSince >= snapshotEveryEntries || this.#bytesSince >= snapshotEveryBytes;
-    if (!due || this.#taking || this.#closed || this.#staged) return;
+    if (this.#taking || this.#closed || this.#staged) return;
+    const isDue = this.#pace.isDue(() => ({
+      instances: this.#host.state().counts().total,
+      snapshotBytes: this.#storage.currentSnapshot()?.sizeBytes ?? 0,
+    }));
+    if (!isDue) return;
     this.#taking = true;
-    this.#entriesSince = 0;
-    this.#bytesSince = 0;
+    this.#pace.begin();
     this.#inTurn(async () => {
       try {
         await this.#take();
@@ -250,8 +252,7 @@ export class SnapshotKeeper {
   async restored(): Promise<RegistryState> {
     const snapshot = this.#storage.currentSnapshot();
     if (!snapshot) throw new Error('A received snapshot is not in the store.');
-    this.#entriesSince = 0;
-    this.#bytesSince = 0;
+    this.#pace.begin();
     return readSnapshot(this.#storage, snapshot, this.#host.environment.clock);
   }
 
