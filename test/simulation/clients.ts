@@ -110,7 +110,7 @@ export class Clients {
   }
 
   /** One batch. Its members have an outcome each, unless it fails as a whole. */
-  async #heartbeats(targets: readonly Target[]): Promise<readonly CallOutcome<unknown>[]> {
+  async #heartbeats(targets: readonly Target[]): Promise<void> {
     const calledAtMs = this.#world.nowMs;
     const ended = targets.map((target) => this.#history?.begin([{ type: 'heartbeat', ...target }]));
     const outcome = await this.#network.call(
@@ -124,7 +124,6 @@ export class Clients {
       ended[position]?.(each, () => ({ type: 'ok' }));
     });
     this.#ledger.renewedTogether(targets, calledAtMs, outcomes);
-    return outcomes;
   }
 
   #outcomesOf(

@@ -14,6 +14,7 @@ import { type MachineClock, SimulatedProcess } from './process.ts';
 import type { SimulatedRandom } from './random.ts';
 import { RegistryChecks } from './registry-checks.ts';
 import type { Scenario } from './scenario.ts';
+import type { KnownPast } from './watched.ts';
 import type { SimulatedWorld } from './world.ts';
 
 /** One machine: what lasts when a member's process ends. */
@@ -351,6 +352,12 @@ export class SimulatedCluster {
       'waits-for-disk',
       `${id} is ${role}, and has waited for its disk for ${Math.round(waitedMs)} ms`,
     );
+  }
+
+  /** What a member can know of the past, at most: to be asked when its answer is looked at. */
+  pastKnownTo({ snapshotIndex }: Machine): KnownPast {
+    const { historyEvents } = this.#scenario.watchLimits;
+    return { fromRevision: this.journal.revisionAtIndex(snapshotIndex), historyEvents };
   }
 
   /** A client gets something from this process: never from one whose directory was emptied (trap 9). */

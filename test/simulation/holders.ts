@@ -5,8 +5,8 @@ import type { SimulatedCluster } from './cluster.ts';
 import type { Ledger } from './ledger.ts';
 import type { SimulatedRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
-import { Stream } from './streams.ts';
-import { concerns } from './watched.ts';
+import { Stream, streamErrors } from './streams.ts';
+import { concerns, isForgotten, type KnownPast } from './watched.ts';
 import type { SimulatedWorld } from './world.ts';
 
 /** One client that asks for the same again and again, and is answered when it has changed. */
@@ -21,8 +21,6 @@ interface HeldAnswer {
   readonly answer: ReadAnswer<readonly InstanceRecord[]>;
   readonly heldForMs: number;
 }
-
-const knownErrors: ReadonlySet<string> = new Set(['service_unavailable', 'outcome_unknown', 'rate_limit_exceeded']);
 
 /** Longer than any world lasts: then only a change can wake a client. */
 const forEverMs = 1e7;
@@ -101,9 +99,7 @@ export class Holders {
       ({ answer, heldForMs }) => {
         const outcome = { type: 'answer', value: answer, answeredAtMs: this.#world.nowMs } as const;
         this.#ledger.read(holder.service, floor, outcome, false);
-        this.#checkReason(holder, answer.revision, heldForMs, waitMs, {
-          fromRevision: this.#cluster.journal.revisionAtIndex(machine.snapshotIndex),
-        });
+        this.#checkReason(holder, answer.revision, heldForMs, waitMs, this.#cluster.pastKnownTo(machine));
         holder.position = answer.revision;
       },
     );
@@ -114,7 +110,7 @@ export class Holders {
     const end = await stream.end;
     cancelBreak();
     this.#streams.delete(stream);
-    if (end.type === 'error' && !knownErrors.has(end.error.code)) {
+    if (end.type === 'error' && !streamErrors.has(end.error.code)) {
       this.#world.violate('client-error', `a held read ends with ${end.error.code}`);
     }
   }
@@ -136,13 +132,7 @@ export class Holders {
     return { ...answer, value: answer.value.instances };
   }
 
-  #checkReason(
-    holder: Holder,
-    revision: number,
-    heldForMs: number,
-    waitMs: number,
-    { fromRevision }: { readonly fromRevision: number },
-  ): void {
+  #checkReason(holder: Holder, revision: number, heldForMs: number, waitMs: number, past: KnownPast): void {
     const { position } = holder;
     const change = this.#nextAfter(holder);
     const isWoken = change !== null && change.revision <= revision;
@@ -150,8 +140,7 @@ export class Holders {
     else this.counts.quiet++;
     const waited = heldForMs * this.#scenario.maxRate >= waitMs;
     // A member that does not know the past answers at once, rather than keep back what may be a change.
-    const isForgotten = position < fromRevision || revision - position > this.#scenario.watchLimits.historyEvents;
-    if (isWoken || waited || isForgotten) return;
+    if (isWoken || waited || isForgotten(position, revision, past)) return;
     this.#world.violate(
       'hold',
       `a read of ${holder.service ?? 'all'}, held after ${position} for ${waitMs} ms, is answered after ${heldForMs.toFixed(1)} ms with revision ${revision}; nothing that it shows has changed`,

@@ -5,6 +5,13 @@ import type { SimulatedProcess } from './process.ts';
 import type { SimulatedRandom } from './random.ts';
 import type { SimulatedWorld } from './world.ts';
 
+/** Errors with which a watch or a held read may end. */
+export const streamErrors: ReadonlySet<string> = new Set([
+  'service_unavailable',
+  'outcome_unknown',
+  'rate_limit_exceeded',
+]);
+
 /** How a stream ended, as its client sees it. */
 export type StreamEnd =
   | { readonly type: 'ended' }

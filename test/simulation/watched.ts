@@ -43,6 +43,11 @@ export interface KnownPast {
   readonly historyEvents: number;
 }
 
+/** Whether a member that has come to `revision` may have forgotten what happened after `position`. */
+export function isForgotten(position: number, revision: number, { fromRevision, historyEvents }: KnownPast): boolean {
+  return position < fromRevision || revision - position > historyEvents;
+}
+
 /**
  * Everything that one watcher hears, over all its connections, held against the log: each change that concerns it is there
  * once and in order, and what it is told of the present is the state of that revision.
@@ -101,12 +106,12 @@ export class Watched {
     }
   }
 
-  #compacted(revision: number, { fromRevision, historyEvents }: KnownPast): void {
+  #compacted(revision: number, past: KnownPast): void {
     const position = this.#position ?? revision;
     // A member that may answer stale may not have reached itself what it is asked for.
     const isAhead = this.#floor === null && position > revision;
-    const isForgotten = position < fromRevision || revision - position > historyEvents || isAhead;
-    if (!isForgotten) this.#violate(`what happened after ${position} is said to be forgotten at ${revision}`);
+    if (!isAhead && !isForgotten(position, revision, past))
+      this.#violate(`what happened after ${position} is said to be forgotten at ${revision}`);
     this.#present = [];
     this.#compactedAt = revision;
   }

@@ -4,7 +4,7 @@ import type { ClientNetwork } from './calls.ts';
 import type { SimulatedCluster } from './cluster.ts';
 import type { SimulatedRandom } from './random.ts';
 import type { Scenario } from './scenario.ts';
-import { Stream } from './streams.ts';
+import { Stream, streamErrors } from './streams.ts';
 import { Watched, type WatchFilter } from './watched.ts';
 import type { SimulatedWorld } from './world.ts';
 
@@ -17,9 +17,6 @@ interface Watcher {
   readonly takeMs: number;
   readonly window: number;
 }
-
-/** Errors with which a watch may end. */
-const knownErrors: ReadonlySet<string> = new Set(['service_unavailable', 'outcome_unknown', 'rate_limit_exceeded']);
 
 /** Clients that watch, and resume elsewhere whenever they are cut off. */
 export class Watchers {
@@ -111,10 +108,7 @@ export class Watchers {
         this.#world.traceOften('revision' in event ? event.revision : 0, () => {
           return `watcher of ${JSON.stringify(filter)} at ${machine.id} hears ${event.type} ${'revision' in event ? event.revision : ''}`;
         });
-        watched.hears(event, {
-          fromRevision: this.#cluster.journal.revisionAtIndex(machine.snapshotIndex),
-          historyEvents: this.#scenario.watchLimits.historyEvents,
-        });
+        watched.hears(event, this.#cluster.pastKnownTo(machine));
       },
     );
     this.#streams.add(stream);
@@ -128,6 +122,6 @@ export class Watchers {
     if (end.type !== 'error') return;
     const { code, details } = end.error;
     if (details?.reason === 'too_slow') this.counts.tooSlow++;
-    if (!knownErrors.has(code)) this.#world.violate('client-error', `a watch ends with ${code}`);
+    if (!streamErrors.has(code)) this.#world.violate('client-error', `a watch ends with ${code}`);
   }
 }
