@@ -1,3 +1,4 @@
+import { Ending } from '../client/ending.ts';
 import { CommandError, type ExitCode, exitCodes } from './exit-codes.ts';
 
 export interface Connection {
@@ -93,6 +94,7 @@ export function noneAnswers(failures: readonly CommandError[]): CommandError {
 async function askMember(url: string, { token, timeoutMs }: Connection, question: Question): Promise<Attempt> {
   const headers: Record<string, string> = { accept: 'application/json', ...authorizationOf(token) };
   if (question.body !== undefined) headers['content-type'] = 'application/json';
+  const ending = new Ending([question.signal], timeoutMs);
   try {
     // Loaded when somebody asks: a member comes by these modules, too, and starts without it.
     const { request } = await import('undici');
@@ -100,10 +102,7 @@ async function askMember(url: string, { token, timeoutMs }: Connection, question
       method: question.method,
       headers,
       body: question.body === undefined ? null : JSON.stringify(question.body),
-      signal: AbortSignal.any([
-        AbortSignal.timeout(Math.ceil(timeoutMs)),
-        ...(question.signal ? [question.signal] : []),
-      ]),
+      signal: ending.signal,
       // The time of the whole answer is limited already, and may be longer than what the library allows its parts.
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -111,6 +110,8 @@ async function askMember(url: string, { token, timeoutMs }: Connection, question
     return judge(url, response.statusCode, response.headers, await response.body.text());
   } catch (error) {
     return unanswered(url, timeoutMs, error, question.method === 'GET');
+  } finally {
+    ending.release();
   }
 }
 

@@ -3,6 +3,7 @@ import type { InstanceRecord, Status } from '../registry/records.ts';
 import type { InstanceFilter, ReadAnswer, ReadOptions } from '../registry/service.ts';
 import { parseName } from '../registry/validation.ts';
 import type { ClientCallOptions } from './caller.ts';
+import { Ending } from './ending.ts';
 import type { Rotation } from './rotation.ts';
 import type { FollowOptions, ServiceView } from './service-view.ts';
 
@@ -118,26 +119,24 @@ export async function waitForServices<Name extends string>(
   { timeoutMs = defaultWaitMs, signal }: WaitOptions,
 ): Promise<Resolved<Name>> {
   signal?.throwIfAborted();
-  const limit = AbortSignal.timeout(timeoutMs);
-  const done = new AbortController();
-  const ends = AbortSignal.any([limit, done.signal, ...(signal ? [signal] : [])]);
   const views = checked(names).map((name) => ({ name, view: follower.follow({ service: name }) }));
   const look = (): readonly ServiceState[] =>
     views.map(({ name, view }) => {
       if (view.state === 'failed' || view.state === 'closed') view.get(name);
       return view.state === 'live' ? stateOf(name, view.get(name), rotation) : { name, found: 'unanswered' };
     });
+  const ending = new Ending([signal], timeoutMs);
   try {
     for (;;) {
       const states = look();
       const resolved = allUp<Name>(states);
       if (resolved) return resolved;
       signal?.throwIfAborted();
-      if (limit.aborted) return fail(states, ` within ${timeoutMs} ms`);
-      await Promise.race(views.map(({ view }) => view.next(ends)));
+      if (ending.timedOut) return fail(states, ` within ${timeoutMs} ms`);
+      await Promise.race(views.map(({ view }) => view.next(ending.signal)));
     }
   } finally {
-    done.abort();
+    ending.release();
     for (const { view } of views) view.close();
   }
 }

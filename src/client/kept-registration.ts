@@ -3,6 +3,7 @@ import { RegistryError } from '../registry/errors.ts';
 import type { DeregistrationResult, HeartbeatTarget, RegistrationResult } from '../registry/records.ts';
 import type { RegistrationBody } from '../registry/validation.ts';
 import type { ClientCallOptions } from './caller.ts';
+import { Ending } from './ending.ts';
 import { HeartbeatSchedule } from './heartbeat-schedule.ts';
 
 /** A registration that was sent twice may be carried out a second time within this. */
@@ -137,8 +138,9 @@ export class KeptRegistration implements AsyncDisposable {
         signal?.throwIfAborted();
         const mayPass = error instanceof RegistryError && error.retryable && !keeping.closing.aborted;
         if (!keepTrying || !mayPass) throw error;
-        const ends = AbortSignal.any(signal ? [signal, keeping.closing] : [keeping.closing]);
-        await sleep(schedule.nextMs(maxTryMs, failures), undefined, { signal: ends }).catch(() => {});
+        const ending = new Ending([signal, keeping.closing]);
+        await sleep(schedule.nextMs(maxTryMs, failures), undefined, { signal: ending.signal }).catch(() => {});
+        ending.release();
         signal?.throwIfAborted();
       }
     }

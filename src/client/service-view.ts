@@ -4,6 +4,7 @@ import { matchesAs } from '../registry/filters.ts';
 import type { InstanceRecord, WatchEvent, WatchedRecord } from '../registry/records.ts';
 import type { InstanceFilter, WatchOptions, WatchQuery } from '../registry/service.ts';
 import { ChangeFeed, type ViewChange } from './change-feed.ts';
+import { Ending } from './ending.ts';
 import { InstanceTable } from './instance-table.ts';
 import { Rotation } from './rotation.ts';
 
@@ -149,20 +150,23 @@ export class ServiceView implements AsyncIterable<ViewChange>, Disposable {
     readonly timeoutMs?: number;
     readonly signal?: AbortSignal;
   } = {}): Promise<this> {
-    const limit = timeoutMs === undefined ? undefined : AbortSignal.timeout(timeoutMs);
-    const ends = [signal, limit].filter((each) => each !== undefined);
-    while (this.#revision === null) {
-      signal?.throwIfAborted();
-      if (this.#state === 'failed') throw this.#failure;
-      if (this.#state === 'closed') throw this.#noAnswer();
-      if (limit?.aborted) {
-        throw new RegistryError('service_unavailable', `No member answered the watch within ${timeoutMs} ms.`, {
-          retryAfterSeconds: 1,
-        });
+    const ending = new Ending([signal], timeoutMs);
+    try {
+      while (this.#revision === null) {
+        signal?.throwIfAborted();
+        if (this.#state === 'failed') throw this.#failure;
+        if (this.#state === 'closed') throw this.#noAnswer();
+        if (ending.timedOut) {
+          throw new RegistryError('service_unavailable', `No member answered the watch within ${timeoutMs} ms.`, {
+            retryAfterSeconds: 1,
+          });
+        }
+        await this.next(ending.signal);
       }
-      await this.next(ends.length > 0 ? AbortSignal.any(ends) : undefined);
+      return this;
+    } finally {
+      ending.release();
     }
-    return this;
   }
 
   /** Resolves when an instance or the state of the view changes next, or when the signal is aborted. */
