@@ -3,6 +3,7 @@ import { matches } from './filters.ts';
 import { type Entry, ListedService } from './listed-service.ts';
 import type { Instance } from './machine.ts';
 import { Page, type Selection } from './page.ts';
+import { Postings } from './postings.ts';
 import type { QueryableStatus, Status } from './records.ts';
 import type { InstanceFilter, InstanceKey } from './service.ts';
 import { inOneGo, Pace, type Sliced } from './slices.ts';
@@ -37,17 +38,21 @@ export class Catalog {
   readonly #names = new SortedKeys();
   /** Those whose lists may have to be put in order before they are read. */
   readonly #untidy = new Set<ListedService>();
-  readonly #byStatus: Readonly<Record<QueryableStatus, Set<Entry>>> = {
-    up: new Set(),
-    unhealthy: new Set(),
-    unknown: new Set(),
-    down: new Set(),
-  };
-  readonly #byValue = new ValueIndexes<Entry>();
+  readonly #byStatus: Readonly<Record<QueryableStatus, Postings<Entry>>>;
+  readonly #byValue: ValueIndexes<Entry>;
+  /** Those of the two indexes whose members are to be found again. */
+  readonly #incomplete = new Set<Postings<Entry>>();
+  /** Goes through everybody to find them: one walk, which is gone on with where it was given up. */
+  #walk: Iterator<Entry, undefined> | null = null;
   readonly #sliceLooks: number;
+  readonly #maxCandidates: number;
 
   constructor(sliceLooks = defaultSliceLooks) {
     this.#sliceLooks = sliceLooks;
+    this.#maxCandidates = maxCandidateSlices * sliceLooks;
+    const newPostings = () => new Postings(this.#maxCandidates, this.#incomplete);
+    this.#byStatus = { up: newPostings(), unhealthy: newPostings(), unknown: newPostings(), down: newPostings() };
+    this.#byValue = new ValueIndexes(newPostings);
   }
 
   get size(): number {
@@ -118,7 +123,7 @@ export class Catalog {
     if (!entry) throw new Error(`Lease ${after.leaseId} is not listed.`);
     entry.service.replace(entry, after);
     if (before.status === after.status) return;
-    this.#byStatus[before.status].delete(entry);
+    this.#byStatus[before.status].remove(entry);
     this.#byStatus[after.status].add(entry);
   }
 
@@ -135,7 +140,7 @@ export class Catalog {
       this.#untidy.delete(service);
     }
     this.#byLease.delete(leaseId);
-    this.#byStatus[status].delete(entry);
+    this.#byStatus[status].remove(entry);
     this.#byValue.remove(registration, entry);
   }
 
@@ -149,6 +154,33 @@ export class Catalog {
       this.#untidy.delete(service);
       if (!service.isInOrder && pace.isOver(service.sorted().length)) yield;
     }
+  }
+
+  /** Whether the members of all values that few have are known. Searches for the others go in order. */
+  get isComplete(): boolean {
+    return this.#incomplete.size === 0;
+  }
+
+  /**
+   * Finds the members of the values that have become few, in slices. Goes round everybody who is listed once at most, so
+   * that it ends, however many come meanwhile.
+   */
+  *completing(): Sliced<void> {
+    const pace = new Pace(this.#sliceLooks);
+    for (let left = this.size; left >= 0 && this.#incomplete.size > 0; left--) {
+      // A map's iterator goes on with what is in the map after a pause: it comes upon nobody who is gone.
+      this.#walk ??= this.#byLease.values();
+      const { value: entry } = this.#walk.next();
+      if (entry) {
+        this.#byStatus[entry.instance.status].restore(entry);
+        this.#byValue.restore(entry.instance.registration, entry);
+      } else {
+        this.#walk = null;
+      }
+      if (pace.isOver()) yield;
+    }
+    // One that stands still would keep what is removed.
+    this.#walk = null;
   }
 
   /**
@@ -251,10 +283,10 @@ export class Catalog {
       return [...this.#inOrder(filter)].flatMap((service) => instancesOf(service, filter));
     }
     const byValue = this.#byValue.narrowest(filter);
-    const byStatus = status === undefined ? null : this.#byStatus[status];
+    const byStatus = status === undefined ? null : this.#byStatus[status].members;
     const sets = byStatus && (!byValue || byStatus.size < byValue.size) ? [byStatus] : byValue?.sets;
     const size = sets?.reduce((sum, each) => sum + each.size, 0) ?? Number.POSITIVE_INFINITY;
-    if (!sets || size > Math.min(most, maxCandidateSlices * this.#sliceLooks)) return null;
+    if (!sets || size > Math.min(most, this.#maxCandidates)) return null;
     return sets.flatMap((set) => [...set]).map(({ instance }) => instance);
   }
 

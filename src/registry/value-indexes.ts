@@ -1,13 +1,15 @@
 import { isWithin } from './filters.ts';
+import type { Postings } from './postings.ts';
 import type { Registration } from './records.ts';
 import type { InstanceFilter } from './service.ts';
 
-const kinds = ['tags', 'dependencies', 'environment', 'region', 'owner', 'interface', 'version'] as const;
-
-type Kind = (typeof kinds)[number];
+/** Who has which value, by the value. */
+type Index<T> = Map<string, Postings<T>>;
 
 /** What is indexed of a condition on the metadata: the keys that have a meaning and are short. */
-const metadataKinds: ReadonlySet<string> = new Set<Kind>(['tags', 'dependencies', 'environment', 'region', 'owner']);
+const metadataKinds = ['tags', 'dependencies', 'environment', 'region', 'owner'] as const;
+
+type Kind = (typeof metadataKinds)[number] | 'interface' | 'version';
 
 /** With more versions than this a range is not asked about each of them in one go: whoever searches, asks in slices. */
 const maxVersionsAsked = 1_000;
@@ -24,7 +26,7 @@ export interface Narrowing<T> {
  * its end touch these.
  */
 export class ValueIndexes<T> {
-  readonly #sets: Readonly<Record<Kind, Map<string, Set<T>>>> = {
+  readonly #indexes: Readonly<Record<Kind, Index<T>>> = {
     tags: new Map(),
     dependencies: new Map(),
     environment: new Map(),
@@ -33,75 +35,100 @@ export class ValueIndexes<T> {
     interface: new Map(),
     version: new Map(),
   };
+  readonly #newPostings: () => Postings<T>;
+
+  constructor(newPostings: () => Postings<T>) {
+    this.#newPostings = newPostings;
+  }
 
   add(registration: Registration, member: T): void {
-    for (const kind of kinds) {
-      const sets = this.#sets[kind];
-      for (const value of valuesOf(registration, kind)) {
-        const members = sets.get(value);
-        if (members) members.add(member);
-        else sets.set(value, new Set([member]));
+    this.#eachValue(registration, (index, value) => {
+      let postings = index.get(value);
+      if (!postings) {
+        postings = this.#newPostings();
+        index.set(value, postings);
       }
-    }
+      postings.add(member);
+    });
   }
 
   remove(registration: Registration, member: T): void {
-    for (const kind of kinds) {
-      const sets = this.#sets[kind];
-      for (const value of valuesOf(registration, kind)) {
-        const members = sets.get(value);
-        members?.delete(member);
-        if (members?.size === 0) sets.delete(value);
-      }
-    }
+    this.#eachValue(registration, (index, value) => {
+      const postings = index.get(value);
+      postings?.remove(member);
+      if (postings?.size === 0) index.delete(value);
+    });
+  }
+
+  /** Is told of a member that is there, for the postings that do not hold it any more. */
+  restore(registration: Registration, member: T): void {
+    this.#eachValue(registration, (index, value) => index.get(value)?.restore(member));
   }
 
   /** How many meet the filter's only condition; `null` where it is not indexed. */
   countOf(filter: InstanceFilter): number | null {
     // Several of a kind may be met by the same member.
     const isOne = (filter.tags?.length ?? 1) === 1 && Object.keys(filter.metadata ?? { key: '' }).length === 1;
-    return isOne ? (this.narrowest(filter)?.size ?? null) : null;
+    const [condition] = isOne ? this.#conditionsOf(filter) : [];
+    return condition ? sizeOf(condition) : null;
   }
 
-  /** The fewest that all who match are among; `null` where the filter has no condition that an index answers. */
-  narrowest({
+  /** The fewest that all who match are among; `null` where no index knows the members of a condition. */
+  narrowest(filter: InstanceFilter): Narrowing<T> | null {
+    let best: Narrowing<T> | null = null;
+    for (const condition of this.#conditionsOf(filter)) {
+      const size = sizeOf(condition);
+      if (best && best.size <= size) continue;
+      const sets = condition.map(({ members }) => members).filter((members) => members !== null);
+      if (sets.length === condition.length) best = { sets, size };
+    }
+    return best;
+  }
+
+  /** Of each condition that is indexed, the postings that meet it, without a common member. */
+  #conditionsOf({
     tags,
     dependency,
     environment,
     interface: type,
     version,
     metadata,
-  }: InstanceFilter): Narrowing<T> | null {
-    const found: Narrowing<T>[] = [];
+  }: InstanceFilter): readonly (readonly Postings<T>[])[] {
+    const conditions: (readonly Postings<T>[])[] = [];
     const take = (kind: Kind, value: string | undefined) => {
-      if (value !== undefined) found.push(narrowing([this.#sets[kind].get(value) ?? new Set<T>()]));
+      if (value === undefined) return;
+      const postings = this.#indexes[kind].get(value);
+      conditions.push(postings ? [postings] : []);
     };
     for (const tag of tags ?? []) take('tags', tag);
     take('dependencies', dependency);
     take('environment', environment);
     take('interface', type);
-    if (version !== undefined && this.#sets.version.size <= maxVersionsAsked) found.push(this.#within(version));
-    for (const [key, value] of Object.entries(metadata ?? {})) if (metadataKinds.has(key)) take(key as Kind, value);
-    return found.reduce<Narrowing<T> | null>((best, next) => (best && best.size <= next.size ? best : next), null);
+    if (version !== undefined && this.#indexes.version.size <= maxVersionsAsked) conditions.push(this.#within(version));
+    for (const kind of metadataKinds) take(kind, metadata?.[kind]);
+    return conditions;
   }
 
   /** A fleet has few versions, so the range is asked about each of them once and not about each instance. */
-  #within(asked: string): Narrowing<T> {
-    const sets: ReadonlySet<T>[] = [];
-    for (const [version, members] of this.#sets.version) if (isWithin(version, asked)) sets.push(members);
-    return narrowing(sets);
+  #within(asked: string): Postings<T>[] {
+    const within: Postings<T>[] = [];
+    for (const [version, postings] of this.#indexes.version) if (isWithin(version, asked)) within.push(postings);
+    return within;
+  }
+
+  /** Each value once: a registration says no tag and no dependency twice. */
+  #eachValue({ interfaces, metadata, version }: Registration, take: (index: Index<T>, value: string) => void): void {
+    const indexes = this.#indexes;
+    if (metadata.tags) for (const tag of metadata.tags) take(indexes.tags, tag);
+    if (metadata.dependencies) for (const name of metadata.dependencies) take(indexes.dependencies, name);
+    if (metadata.environment !== undefined) take(indexes.environment, metadata.environment);
+    if (metadata.region !== undefined) take(indexes.region, metadata.region);
+    if (metadata.owner !== undefined) take(indexes.owner, metadata.owner);
+    for (const type in interfaces) take(indexes.interface, type);
+    take(indexes.version, version);
   }
 }
 
-function narrowing<T>(sets: readonly ReadonlySet<T>[]): Narrowing<T> {
-  return { sets, size: sets.reduce((sum, { size }) => sum + size, 0) };
-}
-
-/** Each value once: a registration says no tag and no dependency twice. */
-function valuesOf({ interfaces, metadata, version }: Registration, kind: Kind): readonly string[] {
-  if (kind === 'version') return [version];
-  if (kind === 'interface') return Object.keys(interfaces);
-  if (kind === 'tags' || kind === 'dependencies') return metadata[kind] ?? [];
-  const value = metadata[kind];
-  return value === undefined ? [] : [value];
+function sizeOf(condition: readonly Postings<unknown>[]): number {
+  return condition.reduce((sum, { size }) => sum + size, 0);
 }

@@ -6,6 +6,8 @@ import type { Instance } from '../../src/registry/machine.ts';
 import type { Environment, QueryableStatus, Status } from '../../src/registry/records.ts';
 import { RegistryState } from '../../src/registry/registry-state.ts';
 import type { InstanceFilter } from '../../src/registry/service.ts';
+import { inOneGo, type Sliced } from '../../src/registry/slices.ts';
+import { ValueIndexes } from '../../src/registry/value-indexes.ts';
 import { SeededRandom } from '../transport/random-messages.ts';
 import { nodesOf } from './graph-of.ts';
 import { registration } from './machine-driver.ts';
@@ -97,6 +99,14 @@ class RandomCatalog {
     }
   }
 
+  /** One goes, or changes its status. */
+  ebb(): void {
+    const all = this.catalog.everybody();
+    const one = all[this.random.integer(all.length)];
+    if (one && this.random.integer(4) > 0) this.catalog.remove(one);
+    else if (one) this.catalog.replace(one, { ...one, status: this.random.oneOf(['up', 'unhealthy', 'unknown']) });
+  }
+
   #registration(name: string, id: string) {
     const { random } = this;
     const rare = random.integer(30) === 0 ? ['rare'] : [];
@@ -178,6 +188,38 @@ describe.each([
       }
     }
     expect(found).toBeGreaterThan(5_000);
+  });
+
+  test('while values become many and few again, whatever changes between slices of searches and of tidying', () => {
+    const world = new RandomCatalog(seed, sliceLooks);
+    const { catalog, random } = world;
+    const working: Sliced<void>[] = [];
+    for (let round = 0; round < 600; round++) {
+      const change = () => {
+        for (let step = random.integer(4); step > 0; step--) {
+          if (round % 40 < 20) world.step();
+          else world.ebb();
+        }
+        // Some begin while others have not ended, and some are never ended.
+        if (random.integer(4) === 0)
+          working[random.integer(3)] = random.boolean() ? catalog.tidying() : catalog.completing();
+        working[random.integer(3)]?.next();
+      };
+      for (let changes = 0; changes < 5; changes++) change();
+      const filter = world.filter();
+      const expected = new NaiveCatalog(catalog.everybody()).select(filter);
+      const offset = random.integer(3);
+      const limit = 1 + random.integer(20);
+      const selecting = catalog.selecting(filter, limit, offset);
+      let step = selecting.next();
+      for (; !step.done; step = selecting.next()) change();
+      expect(step.value).toEqual({
+        instances: expected.slice(offset, offset + limit),
+        total: expected.length,
+        hasMore: offset + limit < expected.length,
+      });
+      expect(catalog.counts()).toEqual(new NaiveCatalog(catalog.everybody()).counts());
+    }
   });
 
   test('and its pages, one after another, are the whole list with nothing twice', () => {
@@ -378,6 +420,130 @@ describe('a catalog of thousands', () => {
       for (let i = 0; i < 10; i++) world.add(listed(`svc-${i}`, `later-${leaseId}`, leaseId++));
     }
     expect(slices).toBe(10);
+  });
+});
+
+/** Few are 8 at most. */
+describe('a catalog in which values are few again', () => {
+  const filters: readonly InstanceFilter[] = [
+    { status: 'unknown' },
+    { tags: ['fleet'] },
+    { status: 'unknown', tags: ['fleet'] },
+    { environment: 'production', name: 'svc-2' },
+    { version: '^1' },
+  ];
+
+  /** Of the 105 instances, 5 are `unknown` and of the fleet; 100 were. */
+  function fewAgain(): Catalog {
+    const world = new Catalog(4);
+    for (let i = 0; i < 200; i++) {
+      const isFew = i % 2 === 0;
+      const own = registration(`svc-${i % 5}`, `i${i}`, isFew ? { tags: ['fleet'], environment: 'production' } : {});
+      world.add(
+        isFew
+          ? listed('', '', i + 1, { registration: own, status: 'unknown' })
+          : listed('', '', i + 1, { registration: { ...own, version: '2.0.0' } }),
+      );
+    }
+    inOneGo(world.tidying());
+    for (const one of world.everybody()) {
+      if (one.status === 'unknown' && one.leaseId % 40 !== 39) world.remove(one);
+    }
+    return world;
+  }
+
+  /** Whether the page is that of one who looks at everything. @returns whether it was found without looking at lists */
+  function findsAmongFew(world: Catalog, filter: InstanceFilter): boolean {
+    const expected = new NaiveCatalog(world.everybody()).select(filter);
+    const sorted = vi.spyOn(ListedService.prototype, 'sorted');
+    expect(world.select(filter, 100, 0)).toEqual({ instances: expected, total: expected.length, hasMore: false });
+    const looked = sorted.mock.calls.length > 0;
+    sorted.mockRestore();
+    return !looked;
+  }
+
+  test.each(filters)('finds %j in order until their members are known again, and then among them', (filter) => {
+    const world = fewAgain();
+    expect(findsAmongFew(world, filter)).toBe(false);
+    inOneGo(world.completing());
+    expect(findsAmongFew(world, filter)).toBe(true);
+  });
+
+  test('knows them after a search for them in whose pauses some came, went and changed', () => {
+    const world = fewAgain();
+    let leaseId = 1_000;
+    let pauses = 0;
+    for (const _ of world.completing()) {
+      pauses++;
+      const fleet = world.everybody().filter(({ registration: { metadata } }) => metadata.tags);
+      const one = fleet[pauses % fleet.length];
+      if (one && pauses % 3 === 0) world.remove(one);
+      else if (one) world.replace(one, { ...one, status: one.status === 'up' ? 'unknown' : 'up' });
+      if (fleet.length > 6) continue;
+      const own = registration('svc-2', `new${leaseId}`, { tags: ['fleet'], environment: 'production' });
+      world.add(listed('', '', leaseId++, { registration: own, status: 'unknown' }));
+    }
+    expect(pauses).toBeGreaterThan(20);
+    for (const filter of filters.slice(0, 3)) expect(findsAmongFew(world, filter)).toBe(true);
+  });
+
+  test('looks for them in slices, and no further than it must', () => {
+    const world = fewAgain();
+    // The lists are in order already.
+    world.select({ metadata: { shard: '1' } }, 10, 0);
+    const restore = vi.spyOn(ValueIndexes.prototype, 'restore');
+    const slices: number[] = [];
+    for (const _ of world.completing()) slices.push(restore.mock.calls.splice(0).length);
+    expect(slices).toEqual([1, ...Array.from(slices.slice(1), () => 4)]);
+    // The last of the five has all behind it but one.
+    const looks = 4 * slices.length - 3 + restore.mock.calls.length;
+    expect(looks).toBe(104);
+    expect([...world.completing()]).toEqual([]);
+    restore.mockRestore();
+  });
+
+  test('finds those who were passed before their value became few, wherever the walk was given up', () => {
+    for (let slices = 1; slices < 25; slices++) {
+      const world = fewAgain();
+      const givenUp = world.completing();
+      // The lists of the five services are put in order first.
+      for (let slice = 0; slice < 5 + slices; slice++) givenUp.next();
+      world.everybody().forEach((one, i) => {
+        if (one.status === 'up' && i % 20 !== 3) world.replace(one, { ...one, status: 'unhealthy' });
+      });
+      inOneGo(world.completing());
+      for (const filter of [{ status: 'up' } as const, ...filters]) expect(findsAmongFew(world, filter)).toBe(true);
+    }
+  });
+
+  test('does the work once, however many tidy at a time', () => {
+    const slicesOf = (tidying: Sliced<void>[]) => {
+      let slices = 0;
+      for (let left = tidying; left.length > 0; slices += left.length) left = left.filter((each) => !each.next().done);
+      return slices;
+    };
+    const [one, other] = [fewAgain(), fewAgain()];
+    const alone = slicesOf([one.completing()]);
+    const together = slicesOf(Array.from({ length: 10 }, () => other.completing()));
+    expect(together).toBeLessThan(alone + 20);
+    for (const filter of filters) expect(findsAmongFew(other, filter)).toBe(true);
+  });
+
+  test('comes to an end of looking for them while more come than it can look at', () => {
+    const world = fewAgain();
+    let leaseId = 1_000;
+    let slices = 0;
+    let late: Instance[] = [];
+    for (const _ of world.completing()) {
+      if (++slices > 200) break;
+      // The unhealthy are many for a moment, and then a few new ones.
+      for (const one of late) world.remove(one);
+      late = Array.from({ length: 20 }, () => listed('new', `i${leaseId}`, leaseId++, { status: 'unhealthy' }));
+      for (const one of late) world.add(one);
+      for (const one of late.splice(5)) world.remove(one);
+    }
+    expect(slices).toBeLessThan(200);
+    expect(findsAmongFew(world, { tags: ['fleet'] })).toBe(true);
   });
 });
 
