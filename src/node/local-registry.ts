@@ -76,6 +76,7 @@ export class LocalRegistry implements RegistryService {
   readonly #watching: Watching;
   readonly #bootId: string;
   readonly #turns: Turns;
+  #isCompleting = false;
   readonly #graphs = new GraphMaker();
   /** The last one that was asked for. */
   #graph: { readonly revision: number; readonly graph: Promise<DependencyGraph> } | null = null;
@@ -311,8 +312,19 @@ export class LocalRegistry implements RegistryService {
       await this.#ready(options);
       await this.#watching.hold(filter, options.hold);
     }
+    this.#complete();
     await this.#turns.inSlices(this.#host.state().tidying());
     return this.#ready(options);
+  }
+
+  /** Nobody waits for it: with a million instances it takes a second, and a search that goes in order less. */
+  #complete(): void {
+    const state = this.#host.state();
+    if (state.isComplete || this.#isCompleting) return;
+    this.#isCompleting = true;
+    void this.#turns.inSlices(state.completing()).finally(() => {
+      this.#isCompleting = false;
+    });
   }
 
   /** Waits until this member may answer. @returns the answer's greatest age in milliseconds, `null` when linearizable */
@@ -322,6 +334,8 @@ export class LocalRegistry implements RegistryService {
       await this.#level(options);
       return null;
     }
+    // Linearizable reads gather in their round to the leader.
+    await this.#turns.end();
     const levelAtMs = this.#reads.levelAtMs;
     if (levelAtMs === null) {
       throw new RegistryError(

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test, vi } from 'vitest';
 import { toRecord } from '../../src/registry/views.ts';
 import { RegistryWorld } from './registry-world.ts';
 
@@ -178,6 +178,37 @@ describe('a read', () => {
     const { value, staleness_ms, leader } = await world.registry.list({ limit: 1 }, { consistency: 'stale' });
     expect([value.total, staleness_ms, leader]).toEqual([120, 1_235, null]);
     expect(world.levels).toBe(1);
+  });
+
+  test('that may be stale begins with all others that arrived in its turn of the loop', async () => {
+    await world.registry.list({});
+    const querying = vi.spyOn(world.machine.state, 'querying');
+    const begun: number[] = [];
+    const reads = [1, 2].map(async () => {
+      await world.registry.list({ limit: 1 }, { consistency: 'stale' });
+      begun.push(querying.mock.calls.length);
+    });
+    for (let i = 0; i < 50; i++) await Promise.resolve();
+    expect(querying).not.toHaveBeenCalled();
+    await Promise.all(reads);
+    expect(begun).toEqual([2, 2]);
+  });
+
+  test('has the indexes find whom they lost sight of, once at a time, and does not wait for it', async () => {
+    const { state } = world.machine;
+    let slices = 0;
+    vi.spyOn(state, 'isComplete', 'get').mockReturnValue(false);
+    const completing = vi.spyOn(state, 'completing').mockImplementation(function* () {
+      for (slices = 0; slices < 100; slices++) yield;
+    });
+    for (let reads = 1; reads <= 2; reads++) {
+      await world.registry.list({});
+      expect(slices).toBeLessThan(100);
+      expect(completing).toHaveBeenCalledTimes(1);
+    }
+    while (slices < 100) await new Promise((resolve) => setImmediate(resolve));
+    await world.registry.getInstances('svc', {});
+    expect(completing).toHaveBeenCalledTimes(2);
   });
 
   test('trap 30: that may be stale is refused while this member was never level, for nobody knows how old it is', async () => {

@@ -71,3 +71,17 @@ test('work that fails says so to whoever waits for it, and nobody else', async (
   expect(await failed).toBe('no more');
   expect(await other).toBe('b');
 });
+test('the end of a turn is one moment for all who wait for it, and each turn has its own', async () => {
+  const hand = new HandTurns();
+  const over: string[] = [];
+  const wait = (who: string) => hand.turns.end().then(() => over.push(who));
+  for (const turn of ['first', 'second']) {
+    void wait(`a in the ${turn}`);
+    await Promise.resolve();
+    void wait(`b in the ${turn}`);
+    expect(hand.scheduled).toBe(1);
+    expect(over).toEqual([]);
+    await hand.turn();
+    expect(over.splice(0)).toEqual([`a in the ${turn}`, `b in the ${turn}`]);
+  }
+});
