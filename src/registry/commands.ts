@@ -1,26 +1,10 @@
 import { loadCodec } from '../codec/load-proto.ts';
+import { decodeRegistration, encodeRegistration } from './logged-registration.ts';
 import type { Command, Stamp } from './machine.ts';
-import type { Metadata, Registration } from './records.ts';
-
-/** A registration as the log and the snapshot hold it. */
-export interface WireRegistration {
-  readonly name: string;
-  readonly id: string;
-  readonly version: string;
-  readonly interfaces: Record<string, string>;
-  readonly metadataJson: string;
-  readonly ttl: WireTtl | null;
-}
-
-interface WireTtl {
-  readonly heartbeatInterval: number;
-  readonly unhealthyAfter: number;
-  readonly removeAfter: number;
-}
 
 interface WireCommand {
   readonly requestId?: string;
-  readonly register?: { readonly registration: WireRegistration | null; readonly validateDependencies: boolean };
+  readonly register?: { readonly registrationJson: Uint8Array; readonly validateDependencies: boolean };
   readonly heartbeats?: { readonly leaseIdDeltas: readonly number[] };
   readonly deregister?: { readonly name: string; readonly id: string; readonly leaseId: number };
   readonly expire?: {
@@ -73,7 +57,7 @@ function bodyOf(command: Command): WireCommand {
     case 'register':
       return {
         register: {
-          registration: toWireRegistration(command.registration),
+          registrationJson: encodeRegistration(command.registration),
           validateDependencies: command.validateDependencies,
         },
       };
@@ -97,8 +81,8 @@ function bodyOf(command: Command): WireCommand {
 
 function commandOf(wire: WireCommand): Command {
   if (wire.register) {
-    const { registration, validateDependencies } = wire.register;
-    return { type: 'register', registration: fromWireRegistration(registration), validateDependencies };
+    const { registrationJson, validateDependencies } = wire.register;
+    return { type: 'register', registration: decodeRegistration(registrationJson), validateDependencies };
   }
   if (wire.heartbeats) return { type: 'heartbeats', leaseIds: sums(wire.heartbeats.leaseIdDeltas) };
   if (wire.deregister) {
@@ -116,40 +100,6 @@ function commandOf(wire: WireCommand): Command {
   if (wire.openTerm) return { type: 'open-term', term: wire.openTerm.term, coldStart: wire.openTerm.coldStart };
   if (wire.advanceClock) return { type: 'advance-clock' };
   throw new Error('A committed command is of a kind that this version does not know.');
-}
-
-export function toWireRegistration(registration: Registration): WireRegistration {
-  const { name, id, version, interfaces, metadata, ttl } = registration;
-  return {
-    name,
-    id,
-    version,
-    interfaces: { ...interfaces },
-    metadataJson: JSON.stringify(metadata),
-    ttl: {
-      heartbeatInterval: ttl.heartbeat_interval,
-      unhealthyAfter: ttl.unhealthy_after,
-      removeAfter: ttl.remove_after,
-    },
-  };
-}
-
-export function fromWireRegistration(wire: WireRegistration | null): Registration {
-  if (!wire?.ttl) throw new Error('A committed registration is incomplete.');
-  const { name, id, version, interfaces, metadataJson, ttl } = wire;
-  const metadata = JSON.parse(metadataJson) as Metadata;
-  return {
-    name,
-    id,
-    version,
-    interfaces,
-    metadata,
-    ttl: {
-      heartbeat_interval: ttl.heartbeatInterval,
-      unhealthy_after: ttl.unhealthyAfter,
-      remove_after: ttl.removeAfter,
-    },
-  };
 }
 
 function deltas(ascending: readonly number[]): number[] {

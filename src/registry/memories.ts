@@ -19,7 +19,8 @@ export const defaultRegistryLimits: RegistryLimits = {
 export interface RememberedRequest {
   readonly requestId: string;
   readonly atLeaseMs: number;
-  readonly result: CommandResult;
+  /** A CommandResult. Hardly any request comes twice, so it lies here as snapshots hold it, and is read when one does. */
+  readonly resultJson: string;
 }
 
 interface Aging {
@@ -131,7 +132,8 @@ export class RequestMemory {
   }
 
   find(requestId: string): CommandResult | undefined {
-    return this.#requests.get(requestId)?.result;
+    const remembered = this.#requests.get(requestId);
+    return remembered && (JSON.parse(remembered.resultJson) as CommandResult);
   }
 
   remember(request: RememberedRequest): void {

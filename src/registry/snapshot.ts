@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto';
 import protobuf from 'protobufjs';
 import { loadCodec } from '../codec/load-proto.ts';
-import { fromWireRegistration, toWireRegistration, type WireRegistration } from './commands.ts';
-import type { CommandResult, Instance, Tombstone } from './machine.ts';
+import { decodeRegistration, encodeRegistration } from './logged-registration.ts';
+import type { Instance, Tombstone } from './machine.ts';
 import type { RememberedRequest } from './memories.ts';
 import type { Status } from './records.ts';
 import { inOneGo, type Sliced } from './slices.ts';
 
 /** Raised when older members could not read the encoding any more. */
-const format = 1;
+const format = 2;
 
 const chunkBytes = 256 * 1024;
 
@@ -36,7 +36,7 @@ export interface RegistryCapture {
 }
 
 type WireInstance = Omit<Instance, 'registration' | 'status'> & {
-  readonly registration: WireRegistration | null;
+  readonly registrationJson: Uint8Array;
   readonly status: string;
 };
 
@@ -49,7 +49,7 @@ interface WirePart {
   };
   readonly instance?: WireInstance;
   readonly tombstone?: Omit<Tombstone, 'cause'> & { readonly cause: string };
-  readonly request?: { readonly requestId: string; readonly atLeaseMs: number; readonly resultJson: string };
+  readonly request?: RememberedRequest;
 }
 
 const statuses: ReadonlySet<string> = new Set(['up', 'unhealthy', 'unknown'] satisfies Status[]);
@@ -59,12 +59,12 @@ const codec = loadCodec<WirePart>('command.proto', 'manifest.log.v1.SnapshotPart
 
 /** The snapshot's bytes in chunks of about 256 KiB, made one at a time; the same state gives the same bytes. */
 export function* encodeCapture(capture: RegistryCapture): Generator<Uint8Array, void, undefined> {
-  let writer = new protobuf.Writer();
+  let writer = protobuf.Writer.create();
   for (const part of partsOf(capture)) {
-    writer.bytes(codec.encode(part));
+    codec.encodeDelimited(part, writer);
     if (writer.len < chunkBytes) continue;
     yield writer.finish();
-    writer = new protobuf.Writer();
+    writer = protobuf.Writer.create();
   }
   if (writer.len > 0) yield writer.finish();
 }
@@ -99,12 +99,24 @@ function* partsOf({ header, instances, tombstones, requests }: RegistryCapture):
     },
   };
   for (const instance of instances) {
-    yield { instance: { ...instance, registration: toWireRegistration(instance.registration) } };
+    // Written out: to copy it with `...` would take as long as to encode it.
+    const { leaseId, status, registeredAtMs, lastHeartbeatMs, leaseRenewedAtMs, lastHeartbeatIndex, revision } =
+      instance;
+    yield {
+      instance: {
+        registrationJson: encodeRegistration(instance.registration),
+        leaseId,
+        status,
+        registeredAtMs,
+        lastHeartbeatMs,
+        leaseRenewedAtMs,
+        lastHeartbeatIndex,
+        revision,
+      },
+    };
   }
   for (const tombstone of tombstones) yield { tombstone };
-  for (const { requestId, atLeaseMs, result } of requests) {
-    yield { request: { requestId, atLeaseMs, resultJson: JSON.stringify(result) } };
-  }
+  for (const request of requests) yield { request };
 }
 
 /** Reads a snapshot's chunks, in order, back into what `RegistryState.restore` takes. */
@@ -159,7 +171,7 @@ export class CaptureDecoder {
     else if (!this.#header) throw new Error('The snapshot does not begin with its header.');
     else if (part.instance) this.#takeInstance(part.instance, this.#header);
     else if (part.tombstone) this.#takeTombstone(part.tombstone);
-    else if (part.request) this.#takeRequest(part.request);
+    else if (part.request) this.#requests.push(part.request);
     else throw new Error('The snapshot has a part of a kind that this version does not know.');
   }
 
@@ -172,13 +184,18 @@ export class CaptureDecoder {
   }
 
   /** The indexes over the instances rest on what is checked here. */
-  #takeInstance({ registration, leaseId, status, ...rest }: WireInstance, { nextLeaseId }: CaptureHeader): void {
-    // In the order of a state that applied the log itself, so that whoever prints both sees one text.
+  #takeInstance(wire: WireInstance, { nextLeaseId }: CaptureHeader): void {
+    const { leaseId, status } = wire;
+    // In the order of a state that applied the log itself: V8 then has one shape for all, and whoever prints both sees one text.
     const instance: Instance = {
-      registration: whole(() => fromWireRegistration(registration)),
+      registration: whole(() => decodeRegistration(wire.registrationJson)),
       leaseId,
       status: status as Status,
-      ...rest,
+      registeredAtMs: wire.registeredAtMs,
+      lastHeartbeatMs: wire.lastHeartbeatMs,
+      leaseRenewedAtMs: wire.leaseRenewedAtMs,
+      lastHeartbeatIndex: wire.lastHeartbeatIndex,
+      revision: wire.revision,
     };
     const { name, id } = instance.registration;
     const ascends = leaseId > (this.#instances.at(-1)?.leaseId ?? 0) && leaseId < nextLeaseId;
@@ -195,10 +212,6 @@ export class CaptureDecoder {
     const { cause } = tombstone;
     if (!causes.has(cause)) throw new Error(`The snapshot is damaged: a tombstone's cause is '${cause}'.`);
     this.#tombstones.push({ ...tombstone, cause: cause as Tombstone['cause'] });
-  }
-
-  #takeRequest({ requestId, atLeaseMs, resultJson }: NonNullable<WirePart['request']>): void {
-    this.#requests.push({ requestId, atLeaseMs, result: whole(() => JSON.parse(resultJson) as CommandResult) });
   }
 }
 

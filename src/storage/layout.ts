@@ -10,8 +10,11 @@ import { StorageDamagedError } from './storage.ts';
  * each entry; see `runs.ts`.
  */
 
-/** Raised when older versions could not read the values any more. The checksum and this byte stay where they are. */
-export const format = 2;
+/**
+ * Raised when older versions could not read the values any more, or what `proto/command.proto` puts into them. The checksum
+ * and this byte stay where they are.
+ */
+export const format = 3;
 
 const checksumBytes = 4;
 /** The checksum and the format. */

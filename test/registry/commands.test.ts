@@ -95,8 +95,11 @@ describe('bytes are refused', () => {
 
   test('with a registration that lacks its lease times, or is not there', () => {
     const { name, id, version } = registration('billing', 'one');
-    for (const register of [{}, { registration: { name, id, version, metadataJson: '{}' } }]) {
-      expect(() => decodeCommand(codec.encode({ register, stamp }))).toThrow('A committed registration is incomplete.');
+    const decode = (register: object) => decodeCommand(codec.encode({ register, stamp }));
+    const registrationJson = Buffer.from(JSON.stringify({ name, id, version, interfaces: {}, metadata: {} }));
+    expect(() => decode({ registrationJson })).toThrow('A committed registration is incomplete.');
+    for (const json of ['{', 'null', '']) {
+      expect(() => decode({ registrationJson: Buffer.from(json) })).toThrow('A committed registration is no JSON.');
     }
   });
 });
