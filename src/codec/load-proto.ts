@@ -12,8 +12,6 @@ export function protoPath(fileName: string): string {
  */
 export interface MessageCodec<T extends object> {
   encode(message: T): Uint8Array;
-  /** Puts the message behind what `writer` holds, and its length before it. */
-  encodeDelimited(message: T, writer: protobuf.Writer): void;
   /** @throws Error when the bytes are not a valid message of this type. */
   decode(bytes: Uint8Array): T;
 }
@@ -34,7 +32,6 @@ export function loadCodec<T extends object>(fileName: string, fullName: string):
   const type = root.lookupType(fullName);
   return {
     encode: (message) => type.encode(message as Record<string, unknown>).finish(),
-    encodeDelimited: (message, writer) => type.encode(message as Record<string, unknown>, writer.fork()).ldelim(),
     decode: (bytes) =>
       type.toObject(type.decode(bytes), {
         longs: Number,

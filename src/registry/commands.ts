@@ -1,5 +1,5 @@
 import { loadCodec } from '../codec/load-proto.ts';
-import { decodeRegistration, encodeRegistration } from './logged-registration.ts';
+import { registrationFromJson, registrationToJson } from './logged-registration.ts';
 import type { Command, Stamp } from './machine.ts';
 
 interface WireCommand {
@@ -57,7 +57,7 @@ function bodyOf(command: Command): WireCommand {
     case 'register':
       return {
         register: {
-          registrationJson: encodeRegistration(command.registration),
+          registrationJson: Buffer.from(registrationToJson(command.registration)),
           validateDependencies: command.validateDependencies,
         },
       };
@@ -82,7 +82,7 @@ function bodyOf(command: Command): WireCommand {
 function commandOf(wire: WireCommand): Command {
   if (wire.register) {
     const { registrationJson, validateDependencies } = wire.register;
-    return { type: 'register', registration: decodeRegistration(registrationJson), validateDependencies };
+    return { type: 'register', registration: registrationFromJson(textOf(registrationJson)), validateDependencies };
   }
   if (wire.heartbeats) return { type: 'heartbeats', leaseIds: sums(wire.heartbeats.leaseIdDeltas) };
   if (wire.deregister) {
@@ -100,6 +100,10 @@ function commandOf(wire: WireCommand): Command {
   if (wire.openTerm) return { type: 'open-term', term: wire.openTerm.term, coldStart: wire.openTerm.coldStart };
   if (wire.advanceClock) return { type: 'advance-clock' };
   throw new Error('A committed command is of a kind that this version does not know.');
+}
+
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString();
 }
 
 function deltas(ascending: readonly number[]): number[] {

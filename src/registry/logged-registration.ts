@@ -14,8 +14,7 @@ class LoggedRegistration implements Registration {
   /** Private, so that it is no part of what is compared, copied or printed. */
   readonly #json: string;
 
-  constructor(bytes: Uint8Array) {
-    const json = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
+  constructor(json: string) {
     const { name, id, version, interfaces, metadata, ttl } = JSON.parse(json) as Registration;
     this.name = name;
     this.id = id;
@@ -26,19 +25,19 @@ class LoggedRegistration implements Registration {
     this.#json = json;
   }
 
-  static bytesOf(registration: Registration): Uint8Array {
-    return Buffer.from(#json in registration ? registration.#json : written(registration));
+  static jsonOf(registration: Registration): string {
+    return #json in registration ? registration.#json : written(registration);
   }
 }
 
-/** A registration's JSON, in UTF-8, for the log and for snapshots: what it was read from, where it comes from there. */
-export const encodeRegistration = LoggedRegistration.bytesOf;
+/** The text of a registration in the log and in snapshots: the one that it was read from, where it comes from there. */
+export const registrationToJson = LoggedRegistration.jsonOf;
 
-/** @throws Error when the bytes are no registration: bug or damage */
-export function decodeRegistration(bytes: Uint8Array): Registration {
+/** @throws Error when the text is no registration: bug or damage */
+export function registrationFromJson(json: string): Registration {
   let registration: Registration;
   try {
-    registration = new LoggedRegistration(bytes);
+    registration = new LoggedRegistration(json);
   } catch (cause) {
     throw new Error('A committed registration is no JSON.', { cause });
   }

@@ -1,19 +1,25 @@
 import { createHash } from 'node:crypto';
-import protobuf from 'protobufjs';
-import { loadCodec } from '../codec/load-proto.ts';
-import { decodeRegistration, encodeRegistration } from './logged-registration.ts';
+import { registrationFromJson, registrationToJson } from './logged-registration.ts';
 import type { Instance, Tombstone } from './machine.ts';
 import type { RememberedRequest } from './memories.ts';
 import type { Status } from './records.ts';
 import { inOneGo, type Sliced } from './slices.ts';
 
-/** Raised when older members could not read the encoding any more. */
+/*
+ * A snapshot is text in UTF-8, a JSON value a line, cut into chunks at any byte. The first line is a header; then come as
+ * many instances, tombstones and requests as it announces. V8 reads and writes JSON several times as fast as protobuf, and
+ * the texts of registrations and results are at hand already. Of an instance, only the values are written, in the order of
+ * `Own` and before its registration, since the names of the fields would be a seventh of all.
+ */
+
+/** Raised when older members could not read the text any more. */
 const format = 2;
 
+/** More or less, where the text is not ASCII. */
 const chunkBytes = 256 * 1024;
 
-/** Parts read in one go. */
-const sliceParts = 100;
+/** Lines read in one go. */
+const sliceLines = 100;
 
 export interface CaptureHeader {
   readonly appliedIndex: number;
@@ -35,38 +41,37 @@ export interface RegistryCapture {
   readonly requests: readonly RememberedRequest[];
 }
 
-type WireInstance = Omit<Instance, 'registration' | 'status'> & {
-  readonly registrationJson: Uint8Array;
-  readonly status: string;
+type WireHeader = CaptureHeader & {
+  readonly format: number;
+  readonly instances: number;
+  readonly tombstones: number;
+  readonly requests: number;
 };
-
-interface WirePart {
-  readonly header?: CaptureHeader & {
-    readonly format: number;
-    readonly instances: number;
-    readonly tombstones: number;
-    readonly requests: number;
-  };
-  readonly instance?: WireInstance;
-  readonly tombstone?: Omit<Tombstone, 'cause'> & { readonly cause: string };
-  readonly request?: RememberedRequest;
-}
 
 const statuses: ReadonlySet<string> = new Set(['up', 'unhealthy', 'unknown'] satisfies Status[]);
 const causes: ReadonlySet<string> = new Set(['deregistered', 'expired'] satisfies Tombstone['cause'][]);
 
-const codec = loadCodec<WirePart>('command.proto', 'manifest.log.v1.SnapshotPart');
+/** What an instance is beside its registration. */
+type Own = readonly [
+  leaseId: number,
+  status: Status,
+  registeredAtMs: number,
+  lastHeartbeatMs: number,
+  leaseRenewedAtMs: number,
+  lastHeartbeatIndex: number,
+  revision: number,
+];
 
 /** The snapshot's bytes in chunks of about 256 KiB, made one at a time; the same state gives the same bytes. */
 export function* encodeCapture(capture: RegistryCapture): Generator<Uint8Array, void, undefined> {
-  let writer = protobuf.Writer.create();
-  for (const part of partsOf(capture)) {
-    codec.encodeDelimited(part, writer);
-    if (writer.len < chunkBytes) continue;
-    yield writer.finish();
-    writer = protobuf.Writer.create();
+  let text = '';
+  for (const line of linesOf(capture)) {
+    text += line;
+    if (text.length < chunkBytes) continue;
+    yield Buffer.from(text);
+    text = '';
   }
-  if (writer.len > 0) yield writer.finish();
+  if (text.length > 0) yield Buffer.from(text);
 }
 
 /** SHA-256 of the snapshot's bytes, hexadecimal. */
@@ -88,42 +93,27 @@ export async function hashInSlices(capture: RegistryCapture, pause: () => Promis
   }
 }
 
-function* partsOf({ header, instances, tombstones, requests }: RegistryCapture): Generator<WirePart, void, undefined> {
-  yield {
-    header: {
-      ...header,
-      format,
-      instances: instances.length,
-      tombstones: tombstones.length,
-      requests: requests.length,
-    },
-  };
-  for (const instance of instances) {
-    // Written out: to copy it with `...` would take as long as to encode it.
-    const { leaseId, status, registeredAtMs, lastHeartbeatMs, leaseRenewedAtMs, lastHeartbeatIndex, revision } =
-      instance;
-    yield {
-      instance: {
-        registrationJson: encodeRegistration(instance.registration),
-        leaseId,
-        status,
-        registeredAtMs,
-        lastHeartbeatMs,
-        leaseRenewedAtMs,
-        lastHeartbeatIndex,
-        revision,
-      },
-    };
+function* linesOf({ header, instances, tombstones, requests }: RegistryCapture): Generator<string, void, undefined> {
+  const counts = { instances: instances.length, tombstones: tombstones.length, requests: requests.length };
+  yield `${JSON.stringify({ format, ...header, ...counts })}\n`;
+  for (const instance of instances) yield lineOf(instance);
+  for (const tombstone of tombstones) yield `${JSON.stringify(tombstone)}\n`;
+  for (const { requestId, atLeaseMs, resultJson } of requests) {
+    yield `{"requestId":${JSON.stringify(requestId)},"atLeaseMs":${atLeaseMs},"result":${resultJson}}\n`;
   }
-  for (const tombstone of tombstones) yield { tombstone };
-  for (const request of requests) yield { request };
+}
+
+function lineOf(instance: Instance): string {
+  const { leaseId, status, registeredAtMs, lastHeartbeatMs, leaseRenewedAtMs, lastHeartbeatIndex, revision } = instance;
+  // Written out, since there may be a million of them.
+  return `[${leaseId},"${status}",${registeredAtMs},${lastHeartbeatMs},${leaseRenewedAtMs},${lastHeartbeatIndex},${revision},${registrationToJson(instance.registration)}]\n`;
 }
 
 /** Reads a snapshot's chunks, in order, back into what `RegistryState.restore` takes. */
 export class CaptureDecoder {
-  /** What the last chunk left over: the beginning of a part. */
+  /** What the last chunk left over: the beginning of a line. */
   #rest: Uint8Array = new Uint8Array();
-  #header: NonNullable<WirePart['header']> | null = null;
+  #header: WireHeader | null = null;
   readonly #instances: Instance[] = [];
   readonly #tombstones: Tombstone[] = [];
   readonly #requests: RememberedRequest[] = [];
@@ -131,19 +121,16 @@ export class CaptureDecoder {
 
   /** In slices; each chunk is to be read to its end before the next. @throws as `push` */
   *pushing(chunk: Uint8Array): Sliced<void> {
-    const bytes = this.#rest.length === 0 ? chunk : Buffer.concat([this.#rest, chunk]);
-    const reader = protobuf.Reader.create(bytes);
-    for (let parts = 1; reader.pos < reader.len; parts++) {
-      if (parts % sliceParts === 0) yield;
-      const begin = reader.pos;
-      const part = nextPart(reader);
-      if (!part) {
-        this.#rest = bytes.subarray(begin);
-        return;
-      }
-      this.#take(decoded(part));
+    const bytes = Buffer.concat([this.#rest, chunk]);
+    let begin = 0;
+    for (let lines = 1; ; lines++) {
+      if (lines % sliceLines === 0) yield;
+      const end = bytes.indexOf('\n', begin);
+      if (end < 0) break;
+      this.#take(bytes.toString('utf8', begin, end));
+      begin = end + 1;
     }
-    this.#rest = new Uint8Array();
+    this.#rest = bytes.subarray(begin);
   }
 
   /** @throws Error when the bytes are no snapshot that this version knows, or contradict themselves */
@@ -166,37 +153,19 @@ export class CaptureDecoder {
     return { header, instances: this.#instances, tombstones: this.#tombstones, requests: this.#requests };
   }
 
-  #take(part: WirePart): void {
-    if (part.header) this.#takeHeader(part.header);
-    else if (!this.#header) throw new Error('The snapshot does not begin with its header.');
-    else if (part.instance) this.#takeInstance(part.instance, this.#header);
-    else if (part.tombstone) this.#takeTombstone(part.tombstone);
-    else if (part.request) this.#requests.push(part.request);
-    else throw new Error('The snapshot has a part of a kind that this version does not know.');
-  }
-
-  #takeHeader(header: NonNullable<WirePart['header']>): void {
-    if (header.format !== format) {
-      throw new Error(`The snapshot has format ${header.format}; this version reads format ${format}.`);
-    }
-    if (this.#header) throw new Error('The snapshot is damaged: it has a second header.');
-    this.#header = header;
+  #take(line: string): void {
+    const header = this.#header;
+    if (!header) this.#header = headerIn(line);
+    else if (this.#instances.length < header.instances) this.#takeInstance(line, header);
+    else if (this.#tombstones.length < header.tombstones) this.#tombstones.push(tombstoneIn(line));
+    else if (this.#requests.length < header.requests) this.#requests.push(requestIn(line));
+    else throw new Error('The snapshot has more in it than it announced.');
   }
 
   /** The indexes over the instances rest on what is checked here. */
-  #takeInstance(wire: WireInstance, { nextLeaseId }: CaptureHeader): void {
-    const { leaseId, status } = wire;
-    // In the order of a state that applied the log itself: V8 then has one shape for all, and whoever prints both sees one text.
-    const instance: Instance = {
-      registration: whole(() => decodeRegistration(wire.registrationJson)),
-      leaseId,
-      status: status as Status,
-      registeredAtMs: wire.registeredAtMs,
-      lastHeartbeatMs: wire.lastHeartbeatMs,
-      leaseRenewedAtMs: wire.leaseRenewedAtMs,
-      lastHeartbeatIndex: wire.lastHeartbeatIndex,
-      revision: wire.revision,
-    };
+  #takeInstance(line: string, { nextLeaseId }: CaptureHeader): void {
+    const instance = instanceIn(line);
+    const { leaseId, status } = instance;
     const { name, id } = instance.registration;
     const ascends = leaseId > (this.#instances.at(-1)?.leaseId ?? 0) && leaseId < nextLeaseId;
     if (!ascends || !statuses.has(status) || this.#listed.has(`${name}/${id}`)) {
@@ -207,16 +176,68 @@ export class CaptureDecoder {
     this.#listed.add(`${name}/${id}`);
     this.#instances.push(instance);
   }
+}
 
-  #takeTombstone(tombstone: NonNullable<WirePart['tombstone']>): void {
-    const { cause } = tombstone;
-    if (!causes.has(cause)) throw new Error(`The snapshot is damaged: a tombstone's cause is '${cause}'.`);
-    this.#tombstones.push({ ...tombstone, cause: cause as Tombstone['cause'] });
+function headerIn(line: string): WireHeader {
+  const header = parsed<WireHeader>(line);
+  if (header.format === undefined) throw new Error('The snapshot does not begin with its header.');
+  if (header.format !== format) {
+    throw new Error(`The snapshot has format ${header.format}; this version reads format ${format}.`);
+  }
+  const { appliedIndex, term, revision, nextLeaseId, wallMs, leaseMs, instances, tombstones, requests } = header;
+  checkCounts(appliedIndex, term, revision, nextLeaseId, wallMs, leaseMs, instances, tombstones, requests);
+  return header;
+}
+
+function instanceIn(line: string): Instance {
+  // No value before the registration is an object.
+  const at = line.indexOf(',{');
+  if (at < 0 || !line.endsWith(']')) throw new Error('The snapshot is damaged: an instance is cut short.');
+  const own = whole(() => JSON.parse(`${line.slice(0, at)}]`) as Own);
+  const [leaseId, status, registeredAtMs, lastHeartbeatMs, leaseRenewedAtMs, lastHeartbeatIndex, revision] = own;
+  checkCounts(leaseId, registeredAtMs, lastHeartbeatMs, leaseRenewedAtMs, lastHeartbeatIndex, revision);
+  return {
+    // In the order of a state that applied the log itself: V8 has one shape for all then, and whoever prints both sees one text.
+    registration: whole(() => registrationFromJson(line.slice(at + 1, -1))),
+    leaseId,
+    status,
+    registeredAtMs,
+    lastHeartbeatMs,
+    leaseRenewedAtMs,
+    lastHeartbeatIndex,
+    revision,
+  };
+}
+
+function tombstoneIn(line: string): Tombstone {
+  const tombstone = parsed<Tombstone>(line);
+  const { name, id, leaseId, cause, atWallMs, atLeaseMs } = tombstone;
+  checkCounts(leaseId, atWallMs, atLeaseMs);
+  if (typeof name !== 'string' || typeof id !== 'string' || !causes.has(cause)) {
+    throw new Error(`The snapshot is damaged: a tombstone of '${name}/${id}' whose cause is '${cause}'.`);
+  }
+  return tombstone;
+}
+
+function requestIn(line: string): RememberedRequest {
+  const { requestId, atLeaseMs, result } = parsed<{ requestId: string; atLeaseMs: number; result: unknown }>(line);
+  checkCounts(atLeaseMs);
+  if (typeof requestId !== 'string' || result === undefined) {
+    throw new Error('The snapshot is damaged: a request has no id or no result.');
+  }
+  return { requestId, atLeaseMs, resultJson: JSON.stringify(result) };
+}
+
+function checkCounts(...counts: readonly unknown[]): void {
+  for (const count of counts) {
+    if (!Number.isSafeInteger(count)) throw new Error(`The snapshot is damaged: '${count}' is no count.`);
   }
 }
 
-function decoded(part: Uint8Array): WirePart {
-  return whole(() => codec.decode(part));
+function parsed<T extends object>(text: string): T {
+  const value: unknown = whole(() => JSON.parse(text));
+  if (typeof value !== 'object' || value === null) throw new Error('The snapshot is damaged: a line is no object.');
+  return value as T;
 }
 
 /** What `read` returns; its complaint, when there is one, says what could not be read. */
@@ -226,17 +247,4 @@ function whole<T>(read: () => T): T {
   } catch (error) {
     throw new Error(`The snapshot is damaged: ${String(error)}`, { cause: error });
   }
-}
-
-/** The next length-prefixed part; `null` when it is not all there yet. */
-function nextPart(reader: protobuf.Reader): Uint8Array | null {
-  const begin = reader.pos;
-  let lengthBytes = 1;
-  while (begin + lengthBytes <= reader.len && ((reader.buf[begin + lengthBytes - 1] ?? 0) & 0x80) !== 0) lengthBytes++;
-  if (begin + lengthBytes > reader.len) return null;
-  const length = reader.uint32();
-  if (reader.pos + length > reader.len) return null;
-  const part = reader.buf.subarray(reader.pos, reader.pos + length);
-  reader.skip(length);
-  return part;
 }

@@ -1,8 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { loadCodec } from '../../src/codec/load-proto.ts';
-import { encodeRegistration } from '../../src/registry/logged-registration.ts';
 import { RegistryState } from '../../src/registry/registry-state.ts';
-import { CaptureDecoder, encodeCapture } from '../../src/registry/snapshot.ts';
+import { CaptureDecoder, encodeCapture, type RegistryCapture } from '../../src/registry/snapshot.ts';
 import { bytesOf, decodeCapture, entry, MachineDriver, registration } from './machine-driver.ts';
 import { RandomLog } from './random-commands.ts';
 
@@ -114,7 +112,6 @@ describe('a snapshot', () => {
 });
 
 describe('a snapshot that contradicts itself is refused:', () => {
-  const codec = loadCodec<Record<string, unknown>>('command.proto', 'manifest.log.v1.SnapshotPart');
   const header = {
     format: 2,
     appliedIndex: 9,
@@ -127,40 +124,83 @@ describe('a snapshot that contradicts itself is refused:', () => {
     tombstones: 0,
     requests: 0,
   };
-  const instance = (id: string, leaseId: number, status = 'up') => ({
-    instance: { registrationJson: encodeRegistration(registration('billing', id)), leaseId, status },
+  const times = { registeredAtMs: 1, lastHeartbeatMs: 1, leaseRenewedAtMs: 1, lastHeartbeatIndex: 1, revision: 1 };
+  const instance = (id: string, leaseId: number, status = 'up', changed: object = {}) => ({
+    ...{ registration: registration('billing', id), leaseId, status, ...times },
+    ...changed,
+  });
+  const tombstone = { name: 'a', id: 'b', leaseId: 1, cause: 'expired', atWallMs: 1, atLeaseMs: 1 };
+  const request = { requestId: 'r', atLeaseMs: 1, result: { type: 'done' } };
+  const announced = (instances: number, tombstones = 0, requests = 0) => ({
+    ...header,
+    instances,
+    tombstones,
+    requests,
   });
 
-  /** Parts shorter than 16,384 bytes, each behind its length. */
-  function read(...parts: readonly Record<string, unknown>[]): void {
-    const pieces = parts.map((part) => Buffer.from(codec.encode(part)));
-    const framed = pieces.flatMap((piece) => [
-      Buffer.from(piece.length < 128 ? [piece.length] : [(piece.length & 0x7f) | 0x80, piece.length >> 7]),
-      piece,
-    ]);
-    decodeCapture(Buffer.concat(framed));
+  /** An instance is the list of its values, its registration at the end. */
+  function lineOf(said: object): string {
+    if (!('registration' in said)) return JSON.stringify(said);
+    const { registration: own, ...others } = said;
+    return JSON.stringify([...Object.values(others), own]);
+  }
+
+  /** Lines as text, or what they say. */
+  function read(...lines: readonly (object | string)[]): RegistryCapture {
+    const text = lines.map((line) => `${typeof line === 'string' ? line : lineOf(line)}\n`).join('');
+    return decodeCapture(Buffer.from(text));
   }
 
   test.each([
-    ['another format', [{ header: { ...header, format: 1 } }], 'format 1; this version reads format 2'],
+    ['another format', [{ ...header, format: 1 }], 'format 1; this version reads format 2'],
     ['no header first', [instance('one', 1)], 'does not begin with its header'],
-    ['two headers', [{ header }, { header }], 'a second header'],
-    ['fewer instances than announced', [{ header: { ...header, instances: 1 } }], 'incomplete'],
-    ['fewer tombstones than announced', [{ header: { ...header, tombstones: 1 } }], 'incomplete'],
-    ['fewer requests than announced', [{ header: { ...header, requests: 1 } }], 'incomplete'],
-    ['more than announced', [{ header }, instance('one', 1)], 'incomplete'],
-    ['a part of an unknown kind', [{ header }, {}], 'a kind that this version does not know'],
-    ['a status that is none', [{ header }, instance('one', 1, 'down')], "'down'"],
-    ['a lease that does not ascend', [{ header }, instance('one', 2), instance('two', 2)], "lease 2 of 'billing/two'"],
-    ['a lease that was not given yet', [{ header }, instance('one', 5)], "lease 5 of 'billing/one'"],
-    ['one instance twice', [{ header }, instance('one', 1), instance('one', 2)], "lease 2 of 'billing/one'"],
-    ['an instance without registration', [{ header }, { instance: { leaseId: 1, status: 'up' } }], 'is no JSON'],
-    ['a tombstone without cause', [{ header }, { tombstone: { name: 'a', id: 'b' } }], "a tombstone's cause is ''"],
-  ] as const)('%s', (_, parts, message) => {
-    expect(() => read(...parts)).toThrow(message);
+    ['a header without its term', [{ ...header, term: undefined }], "'undefined' is no count"],
+    ['two headers', [header, header], 'more in it than it announced'],
+    ['fewer instances than announced', [announced(1)], 'incomplete'],
+    ['fewer tombstones than announced', [announced(0, 1)], 'incomplete'],
+    ['fewer requests than announced', [announced(0, 0, 1)], 'incomplete'],
+    ['more than announced', [header, instance('one', 1)], 'more in it than it announced'],
+    ['a line that is no object', [announced(0, 1), 'null'], 'a line is no object'],
+    ['a line that is no JSON', [announced(0, 1), '{'], 'is damaged'],
+    ['a status that is none', [announced(1), instance('one', 1, 'down')], "'down'"],
+    [
+      'a lease that does not ascend',
+      [announced(2), instance('one', 2), instance('two', 2)],
+      "lease 2 of 'billing/two'",
+    ],
+    ['a lease that was not given yet', [announced(1), instance('one', 5)], "lease 5 of 'billing/one'"],
+    ['a time that is none', [announced(1), instance('one', 1, 'up', { registeredAtMs: '1' })], "'1' is no count"],
+    ['one instance twice', [announced(2), instance('one', 1), instance('one', 2)], "lease 2 of 'billing/one'"],
+    [
+      'an instance without registration',
+      [announced(1), instance('one', 1, 'up', { registration: null })],
+      'is cut short',
+    ],
+    ['an instance without its end', [announced(1), lineOf(instance('one', 1)).slice(0, -1)], 'is cut short'],
+    ['an instance of too few values', [announced(1), '[1,"up",1,{}]'], "'undefined' is no count"],
+    ['an instance that is no list', [announced(1), '{"leaseId":1,{}]'], 'is damaged'],
+    ['a registration that is none', [announced(1), instance('one', 1, 'up', { registration: {} })], 'is incomplete'],
+    ['a tombstone without cause', [announced(0, 1), { ...tombstone, cause: undefined }], "whose cause is 'undefined'"],
+    ['a tombstone without id', [announced(0, 1), { ...tombstone, id: undefined }], "a tombstone of 'a/undefined'"],
+    ['a request without id', [announced(0, 0, 1), { ...request, requestId: undefined }], 'no id or no result'],
+    ['a request without result', [announced(0, 0, 1), { ...request, result: undefined }], 'no id or no result'],
+    ['a result that is no JSON', [announced(0, 0, 1), '{"requestId":"r","atLeaseMs":1,"result":{}'], 'is damaged'],
+  ] as const)('%s', (_, lines, message) => {
+    expect(() => read(...lines)).toThrow(message);
   });
 
   test('and one that does not is read', () => {
-    expect(() => read({ header: { ...header, instances: 2 } }, instance('one', 1), instance('two', 4))).not.toThrow();
+    const { instances, ...others } = read(
+      announced(2, 1, 1),
+      instance('one', 1),
+      instance('two', 4),
+      tombstone,
+      request,
+    );
+    expect(instances).toEqual([instance('one', 1), instance('two', 4)]);
+    expect(others).toMatchObject({
+      tombstones: [tombstone],
+      requests: [{ requestId: 'r', resultJson: '{"type":"done"}' }],
+    });
   });
 });
