@@ -1,19 +1,18 @@
 import type { MemberSettings } from './settings.ts';
 
-/**
- * A snapshot writes the whole state, however little has changed. So before the next one comes, the log has grown by at
- * least this share of what that will hold: an entry then pays for no more than two instances, whether there are a
- * thousand or a million of them, and a restart reads no more than half a state's worth of log beside the state.
- */
-const leastGrowth = 1 / 2;
-
 export interface StateSize {
   readonly instances: number;
   /** Of the last snapshot; 0 when there is none. */
   readonly snapshotBytes: number;
 }
 
-/** Says when it is time for the next snapshot. */
+/**
+ * Says when it is time for the next snapshot.
+ *
+ * A snapshot writes the whole state, however little has changed. So before the next one comes, the log has grown as much as
+ * that: an entry then pays for no more than one instance, whether there are a thousand or a million of them, and a restart
+ * reads no more log than state.
+ */
 export class SnapshotPace {
   readonly #settings: Pick<MemberSettings, 'snapshotEveryEntries' | 'snapshotEveryBytes'>;
   #entries = 0;
@@ -35,8 +34,8 @@ export class SnapshotPace {
     if (this.#entries < snapshotEveryEntries && this.#bytes < snapshotEveryBytes) return false;
     const { instances, snapshotBytes } = size();
     return (
-      this.#entries >= Math.max(snapshotEveryEntries, instances * leastGrowth) ||
-      this.#bytes >= Math.max(snapshotEveryBytes, snapshotBytes * leastGrowth)
+      this.#entries >= Math.max(snapshotEveryEntries, instances) ||
+      this.#bytes >= Math.max(snapshotEveryBytes, snapshotBytes)
     );
   }
 

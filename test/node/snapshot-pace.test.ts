@@ -16,9 +16,9 @@ function entriesUntilDue(pace: SnapshotPace, size: StateSize, bytes: number): nu
 test.each<[string, number, Partial<StateSize>, number]>([
   ['after so many entries', 1, {}, 100],
   ['after so many bytes, when they come first', 500, {}, 20],
-  ['no later with as many instances as are easily written', 1, { instances: 200 }, 100],
-  ['after half as many entries as there are instances, when that is more', 1, { instances: 5_000 }, 2_500],
-  ['after half as many bytes as the last snapshot had, when that is more', 500, { snapshotBytes: 60_000 }, 60],
+  ['no later with as many instances as are easily written', 1, { instances: 100 }, 100],
+  ['after as many entries as there are instances, when that is more', 1, { instances: 2_500 }, 2_500],
+  ['after as many bytes as the last snapshot had, when that is more', 500, { snapshotBytes: 30_000 }, 60],
   ['by entries, where the last snapshot was large', 1, { snapshotBytes: 1_000_000 }, 100],
   ['by bytes, where there are many instances', 500, { instances: 1_000_000 }, 20],
 ])('a snapshot is due %s', (_when, bytes, size, entries) => {

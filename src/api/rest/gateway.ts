@@ -68,6 +68,10 @@ export function createRestGateway(options: FaceOptions): FastifyInstance {
   return app;
 }
 
+function noCompiler(): never {
+  throw new Error('A route has a schema, and nothing that compiles it.');
+}
+
 function createServer({ logger }: FaceOptions, limits: FaceLimits): FastifyInstance {
   const answers = new OpenAnswers();
   const app = fastify({
@@ -75,6 +79,8 @@ function createServer({ logger }: FaceOptions, limits: FaceLimits): FastifyInsta
     logController: new LogController({ disableRequestLogging: true }),
     // What is logged names its request by itself; a logger for each request would be the dearest part of many.
     childLoggerFactory: (parent) => parent,
+    // No route has a schema of fastify's: requests are validated by zod. Its own compilers would be loaded all the same.
+    schemaController: { compilersFactory: { buildValidator: noCompiler, buildSerializer: noCompiler } },
     requestIdHeader: false,
     genReqId: (request) => requestIdFrom(request.headers[requestIdHeader]),
     bodyLimit: limits.bodyBytes,

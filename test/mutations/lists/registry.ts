@@ -155,4 +155,28 @@ export const registryMutations: readonly Mutation[] = [
     replacement: '',
     caughtBy: [{ test: 'test/registry/catalog.test.ts', named: 'answers with one state' }],
   },
+  {
+    trap: null,
+    title: 'Whoever is looked for in an index again may be gone',
+    file: 'src/registry/catalog.ts',
+    search: 'this.#walk ??= this.#byLease.values();',
+    replacement: 'this.#walk ??= [...this.#byLease.values()].values();',
+    caughtBy: [{ test: 'test/registry/catalog.test.ts', named: 'while values become many and few again' }],
+  },
+  {
+    trap: null,
+    title: 'A few of those who have a value pass for all of them',
+    file: 'src/registry/postings.ts',
+    search: 'return this.#held?.size === this.#size ? this.#held : null;',
+    replacement: 'return this.#held;',
+    caughtBy: [{ test: 'test/registry/postings.test.ts' }],
+  },
+  {
+    trap: null,
+    title: 'An instance is read from a snapshot though its end is missing',
+    file: 'src/registry/snapshot.ts',
+    search: "if (at < 0 || !line.endsWith(']'))",
+    replacement: 'if (at < 0)',
+    caughtBy: [{ test: 'test/registry/snapshot.test.ts' }],
+  },
 ];

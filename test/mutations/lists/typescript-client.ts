@@ -135,4 +135,12 @@ export const typescriptClientMutations: readonly Mutation[] = [
     replacement: 'return [event];',
     ...caughtByViewTest('replaces a full answer after `compacted` only when the whole new one is there'),
   },
+  {
+    trap: null,
+    title: 'What ends a wait is held by nobody but the garbage collector',
+    file: 'src/client/ending.ts',
+    search: 'return this.#controller.signal;',
+    replacement: 'return AbortSignal.any([...this.#sources, AbortSignal.timeout(60)]);',
+    caughtBy: [{ test: 'test/client/ending.test.ts' }],
+  },
 ];
