@@ -1,5 +1,7 @@
+import { setMaxListeners } from 'node:events';
+
 /** setTimeout takes no longer delay: about 24 days. */
-const maxDelayMs = 2 ** 31 - 1;
+export const longestTimerMs = 2 ** 31 - 1;
 
 /**
  * A signal that is aborted by the first of several others, or when its time is up; until it is released.
@@ -14,11 +16,13 @@ export class Ending {
   readonly #timer: NodeJS.Timeout | undefined;
   #timedOut = false;
 
-  /** @param timeoutMs counted from now; left out, time ends nothing */
+  /** @param timeoutMs counted from now, and the process goes on for as long; left out, time ends nothing */
   constructor(sources: readonly (AbortSignal | undefined)[], timeoutMs?: number) {
+    // As many as wait for one thing listen.
+    setMaxListeners(0, this.#controller.signal);
     this.#sources = sources.filter((source) => source !== undefined);
     for (const source of this.#sources) source.addEventListener('abort', this.#follow);
-    if (timeoutMs !== undefined) this.#timer = setTimeout(this.#expire, Math.min(maxDelayMs, Math.ceil(timeoutMs)));
+    if (timeoutMs !== undefined) this.#timer = setTimeout(this.#expire, Math.min(longestTimerMs, Math.ceil(timeoutMs)));
     if (this.#sources.some(({ aborted }) => aborted)) this.#follow();
   }
 

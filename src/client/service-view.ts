@@ -4,7 +4,7 @@ import { matchesAs } from '../registry/filters.ts';
 import type { InstanceRecord, WatchEvent, WatchedRecord } from '../registry/records.ts';
 import type { InstanceFilter, WatchOptions, WatchQuery } from '../registry/service.ts';
 import { ChangeFeed, type ViewChange } from './change-feed.ts';
-import { Ending } from './ending.ts';
+import { Ending, longestTimerMs } from './ending.ts';
 import { InstanceTable } from './instance-table.ts';
 import { Rotation } from './rotation.ts';
 
@@ -12,8 +12,6 @@ const defaultKeepMs = 300_000;
 
 /** Between two watches that found no member, each of which has tried for the client's whole timeout. */
 const againMs = 500;
-
-const longestTimerMs = 2_147_483_647;
 
 export interface FollowOptions {
   /** Milliseconds for which the last known answer is given while no member can be reached; 5 minutes when absent. */

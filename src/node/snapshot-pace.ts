@@ -9,9 +9,9 @@ export interface StateSize {
 /**
  * Says when it is time for the next snapshot.
  *
- * A snapshot writes the whole state, however little has changed. So before the next one comes, the log has grown as much as
- * that: an entry then pays for no more than one instance, whether there are a thousand or a million of them, and a restart
- * reads no more log than state.
+ * A snapshot writes the whole state, however little has changed. So before the next one comes, the log has grown by about
+ * as much, where that is more than the settings ask for: an entry then pays for about one instance, whether there are a
+ * thousand or a million of them, and a restart reads about as much log as state.
  */
 export class SnapshotPace {
   readonly #settings: Pick<MemberSettings, 'snapshotEveryEntries' | 'snapshotEveryBytes'>;

@@ -42,8 +42,6 @@ export class Catalog {
   readonly #byValue: ValueIndexes<Entry>;
   /** Those of the two indexes whose members are to be found again. */
   readonly #incomplete = new Set<Postings<Entry>>();
-  /** Goes through everybody to find them: one walk, which is gone on with where it was given up. */
-  #walk: Iterator<Entry, undefined> | null = null;
   readonly #sliceLooks: number;
   readonly #maxCandidates: number;
 
@@ -167,20 +165,14 @@ export class Catalog {
    */
   *completing(): Sliced<void> {
     const pace = new Pace(this.#sliceLooks);
-    for (let left = this.size; left >= 0 && this.#incomplete.size > 0; left--) {
-      // A map's iterator goes on with what is in the map after a pause: it comes upon nobody who is gone.
-      this.#walk ??= this.#byLease.values();
-      const { value: entry } = this.#walk.next();
-      if (entry) {
-        this.#byStatus[entry.instance.status].restore(entry);
-        this.#byValue.restore(entry.instance.registration, entry);
-      } else {
-        this.#walk = null;
-      }
+    let left = this.size;
+    // A map's iterator goes on with what is in the map after a pause: it comes upon nobody who is gone.
+    for (const entry of this.#byLease.values()) {
+      if (this.#incomplete.size === 0 || left-- === 0) return;
+      this.#byStatus[entry.instance.status].restore(entry);
+      this.#byValue.restore(entry.instance.registration, entry);
       if (pace.isOver()) yield;
     }
-    // One that stands still would keep what is removed.
-    this.#walk = null;
   }
 
   /**

@@ -33,15 +33,18 @@ class LoggedRegistration implements Registration {
 /** The text of a registration in the log and in snapshots: the one that it was read from, where it comes from there. */
 export const registrationToJson = LoggedRegistration.jsonOf;
 
-/** @throws Error when the text is no registration: bug or damage */
+/** @throws Error when the text is no registration, or one that could not stand in a snapshot: bug or damage */
 export function registrationFromJson(json: string): Registration {
-  let registration: Registration;
-  try {
-    registration = new LoggedRegistration(json);
-  } catch (cause) {
-    throw new Error('A committed registration is no JSON.', { cause });
+  // There, it begins with the first brace of its line.
+  if (!json.startsWith('{') || json.includes('\n')) {
+    throw new Error('A committed registration is no JSON object on one line.');
   }
-  if (Object.values(registration).includes(undefined)) throw new Error('A committed registration is incomplete.');
+  const registration = new LoggedRegistration(json);
+  const { name, id, version, interfaces, metadata, ttl } = registration;
+  const isWhole =
+    [name, id, version].every((text) => typeof text === 'string') &&
+    [interfaces, metadata, ttl].every((part) => typeof part === 'object' && part !== null);
+  if (!isWhole) throw new Error('A committed registration is incomplete.');
   return registration;
 }
 

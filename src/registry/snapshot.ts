@@ -194,6 +194,7 @@ function instanceIn(line: string): Instance {
   const at = line.indexOf(',{');
   if (at < 0 || !line.endsWith(']')) throw new Error('The snapshot is damaged: an instance is cut short.');
   const own = whole(() => JSON.parse(`${line.slice(0, at)}]`) as Own);
+  if (own.length !== 7) throw new Error('The snapshot is damaged: an instance has other values than it should.');
   const [leaseId, status, registeredAtMs, lastHeartbeatMs, leaseRenewedAtMs, lastHeartbeatIndex, revision] = own;
   checkCounts(leaseId, registeredAtMs, lastHeartbeatMs, leaseRenewedAtMs, lastHeartbeatIndex, revision);
   return {
@@ -222,7 +223,7 @@ function tombstoneIn(line: string): Tombstone {
 function requestIn(line: string): RememberedRequest {
   const { requestId, atLeaseMs, result } = parsed<{ requestId: string; atLeaseMs: number; result: unknown }>(line);
   checkCounts(atLeaseMs);
-  if (typeof requestId !== 'string' || result === undefined) {
+  if (typeof requestId !== 'string' || typeof result !== 'object' || result === null) {
     throw new Error('The snapshot is damaged: a request has no id or no result.');
   }
   return { requestId, atLeaseMs, resultJson: JSON.stringify(result) };
@@ -230,7 +231,8 @@ function requestIn(line: string): RememberedRequest {
 
 function checkCounts(...counts: readonly unknown[]): void {
   for (const count of counts) {
-    if (!Number.isSafeInteger(count)) throw new Error(`The snapshot is damaged: '${count}' is no count.`);
+    if (!Number.isSafeInteger(count) || Number(count) < 0)
+      throw new Error(`The snapshot is damaged: '${count}' is no count.`);
   }
 }
 

@@ -114,5 +114,5 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** Raised with a change of the peer protocol that older members would misread. */
-export const PROTOCOL_VERSION = 1;
+/** Raised with a change of the peer protocol, of log entries or of snapshots that older members would misread. */
+export const PROTOCOL_VERSION = 2;

@@ -98,8 +98,9 @@ describe('bytes are refused', () => {
     const decode = (register: object) => decodeCommand(codec.encode({ register, stamp }));
     const registrationJson = Buffer.from(JSON.stringify({ name, id, version, interfaces: {}, metadata: {} }));
     expect(() => decode({ registrationJson })).toThrow('A committed registration is incomplete.');
-    for (const json of ['{', 'null', '']) {
-      expect(() => decode({ registrationJson: Buffer.from(json) })).toThrow('A committed registration is no JSON.');
+    for (const json of ['null', '', ' {}', '{\n}']) {
+      expect(() => decode({ registrationJson: Buffer.from(json) })).toThrow('is no JSON object on one line');
     }
+    expect(() => decode({ registrationJson: Buffer.from('{') })).toThrow(SyntaxError);
   });
 });

@@ -14,11 +14,18 @@ describe('a registration in the log', () => {
   });
 
   test('is written as it was read, whatever this version would have written', () => {
-    const other = ` ${json.replace('{', '{"of_a_later_version":1,')}`;
+    const other = json.replace('{', '{ "of_a_later_version":1,');
     const logged = registrationFromJson(other);
     expect(logged).toEqual(billing);
     expect(registrationToJson(logged)).toBe(other);
   });
+
+  test.each([{ name: null }, { version: 5 }, { interfaces: null }, { metadata: null }, { ttl: 10 }])(
+    'is refused with %j',
+    (wrong) => {
+      expect(() => registrationFromJson(JSON.stringify({ ...billing, ...wrong }))).toThrow('is incomplete');
+    },
+  );
 
   test('holds the fields of a registration and no others', () => {
     const record = { ...billing, status: 'up', lease_id: 7 };

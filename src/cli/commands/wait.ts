@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Command } from 'commander';
 import type { CommandIo } from '../command-io.ts';
 import { type AddressFlags, addAddressOptions, connectionFrom } from '../connection-options.ts';
@@ -43,6 +44,8 @@ async function wait(names: readonly string[], flags: WaitFlags, io: CommandIo): 
   const count = wholeNumberOf(flags.count, '--count', 1);
   const conditions = conditionsFrom(flags);
   const deadline = AbortSignal.timeout(timeoutMs);
+  // Each service that is waited for listens.
+  setMaxListeners(0, deadline);
   io.writeError(`waiting for ${names.join(', ')} (at most ${flags.timeout})\n`);
   const all = await Promise.all(
     names.map(async (name) => {

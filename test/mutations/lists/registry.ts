@@ -159,8 +159,8 @@ export const registryMutations: readonly Mutation[] = [
     trap: null,
     title: 'Whoever is looked for in an index again may be gone',
     file: 'src/registry/catalog.ts',
-    search: 'this.#walk ??= this.#byLease.values();',
-    replacement: 'this.#walk ??= [...this.#byLease.values()].values();',
+    search: 'for (const entry of this.#byLease.values()) {',
+    replacement: 'for (const entry of [...this.#byLease.values()]) {',
     caughtBy: [{ test: 'test/registry/catalog.test.ts', named: 'while values become many and few again' }],
   },
   {
