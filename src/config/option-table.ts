@@ -243,7 +243,7 @@ export const optionTable = [
     fallback: '50000',
     placeholder: 'COUNT',
     description:
-      'a snapshot is taken after this many log entries, or as many as there are instances where that is more',
+      'a snapshot is taken after this many log entries, or as many as the last one had instances where that is more',
   },
   {
     name: 'snapshot-every-bytes',
@@ -253,7 +253,7 @@ export const optionTable = [
     fallback: '67108864',
     placeholder: 'BYTES',
     description:
-      'and after this many bytes of them, or as many as the last snapshot has where that is more; whichever comes first',
+      'and after this many bytes of them, or as many as the last one had where that is more; whichever comes first',
   },
   {
     name: 'keep-entries',

@@ -53,7 +53,7 @@ export class SnapshotKeeper {
   constructor(host: SnapshotHost) {
     this.#host = host;
     this.#storage = host.environment.storage;
-    this.#pace = new SnapshotPace(host.settings);
+    this.#pace = new SnapshotPace(host.settings, host.state().counts().total);
   }
 
   /** An entry was applied. */
@@ -63,13 +63,9 @@ export class SnapshotKeeper {
 
   takeIfDue(): void {
     if (this.#taking || this.#closed || this.#staged) return;
-    const isDue = this.#pace.isDue(() => ({
-      instances: this.#host.state().counts().total,
-      snapshotBytes: this.#storage.currentSnapshot()?.sizeBytes ?? 0,
-    }));
-    if (!isDue) return;
+    if (!this.#pace.isDue(this.#storage.currentSnapshot()?.sizeBytes ?? 0)) return;
     this.#taking = true;
-    this.#pace.begin();
+    this.#pace.begin(this.#host.state().counts().total);
     this.#inTurn(async () => {
       try {
         await this.#take();
@@ -252,8 +248,9 @@ export class SnapshotKeeper {
   async restored(): Promise<RegistryState> {
     const snapshot = this.#storage.currentSnapshot();
     if (!snapshot) throw new Error('A received snapshot is not in the store.');
-    this.#pace.begin();
-    return readSnapshot(this.#storage, snapshot, this.#host.environment.clock);
+    const state = await readSnapshot(this.#storage, snapshot, this.#host.environment.clock);
+    this.#pace.begin(state.counts().total);
+    return state;
   }
 
   #inTurn(work: () => Promise<void>): void {

@@ -241,7 +241,7 @@ export const memberMutations: readonly Mutation[] = [
     trap: null,
     title: 'Snapshots of a large state come as often as those of a small one',
     file: 'src/node/snapshot-pace.ts',
-    search: 'Math.max(snapshotEveryEntries, instances)',
+    search: 'Math.max(snapshotEveryEntries, this.#instances)',
     replacement: 'snapshotEveryEntries',
     caughtBy: [{ test: 'test/node/snapshot-pace.test.ts' }],
   },
