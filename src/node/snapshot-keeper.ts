@@ -63,7 +63,7 @@ export class SnapshotKeeper {
 
   takeIfDue(): void {
     if (this.#taking || this.#closed || this.#staged) return;
-    if (!this.#pace.isDue(this.#storage.currentSnapshot()?.sizeBytes ?? 0)) return;
+    if (!this.#pace.isDue(() => this.#storage.currentSnapshot()?.sizeBytes ?? 0)) return;
     this.#taking = true;
     this.#pace.begin(this.#host.state().counts().total);
     this.#inTurn(async () => {

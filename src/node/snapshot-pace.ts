@@ -26,12 +26,12 @@ export class SnapshotPace {
     this.#bytes += bytes;
   }
 
-  /** @param snapshotBytes size of the last snapshot; 0 where there is none */
-  isDue(snapshotBytes: number): boolean {
+  /** @param snapshotBytes size of the last snapshot, 0 where there is none; asked for only when the settings alone would say so */
+  isDue(snapshotBytes: () => number): boolean {
     const { snapshotEveryEntries, snapshotEveryBytes } = this.#settings;
     return (
       this.#entries >= Math.max(snapshotEveryEntries, this.#instances) ||
-      this.#bytes >= Math.max(snapshotEveryBytes, snapshotBytes)
+      (this.#bytes >= snapshotEveryBytes && this.#bytes >= snapshotBytes())
     );
   }
 

@@ -6,7 +6,7 @@ const settings = { snapshotEveryEntries: 100, snapshotEveryBytes: 10_000 };
 /** Entries of `bytes` each that it takes until a snapshot is due. */
 function entriesUntilDue(pace: SnapshotPace, snapshotBytes: number, bytes: number): number {
   let entries = 0;
-  while (!pace.isDue(snapshotBytes)) {
+  while (!pace.isDue(() => snapshotBytes)) {
     pace.applied(bytes);
     entries++;
   }
@@ -36,4 +36,22 @@ test('a log that only grows has snapshots further and further apart, and never n
     instances += apart.at(-1) ?? 0;
   }
   expect(apart).toEqual([100, 100, 200, 400, 800]);
+});
+
+test('the size of the last snapshot is not asked for before the settings alone would have one taken', () => {
+  const pace = new SnapshotPace(settings, 0);
+  let asked = 0;
+  const isDue = () =>
+    pace.isDue(() => {
+      asked++;
+      return 0;
+    });
+  for (let entries = 0; entries < 19; entries++) {
+    pace.applied(500);
+    expect(isDue()).toBe(false);
+  }
+  expect(asked).toBe(0);
+  pace.applied(500);
+  expect(isDue()).toBe(true);
+  expect(asked).toBe(1);
 });
