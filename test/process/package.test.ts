@@ -12,7 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname, join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { freePorts } from './cluster.ts';
@@ -87,13 +87,18 @@ const manifest = () => join(home, 'node_modules/.bin/chora-manifest');
 const cli = (...parameters: readonly string[]) =>
   run(manifest(), parameters, { cwd: home, env: { PATH: process.env.PATH ?? '' }, timeout: 60_000 });
 
+/** The files in one of the checkout's folders and in all folders below it, relative to it. */
+function filesBelow(folder: string): string[] {
+  return readdirSync(copied(folder), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(copied(folder), join(entry.parentPath, entry.name)));
+}
+
 test('the package has the built sources, what they say of themselves, and nothing else', () => {
-  const sources = readdirSync(copied('src'), { recursive: true, encoding: 'utf8' }).filter((path) =>
-    path.endsWith('.ts'),
-  );
+  const sources = filesBelow('src').filter((path) => path.endsWith('.ts'));
   const built = sources.flatMap((path) => ['.js', '.js.map', '.d.ts'].map((end) => `dist/${path.slice(0, -3)}${end}`));
-  const documents = readdirSync(copied('docs')).map((name) => `docs/${name}`);
-  const contracts = readdirSync(copied('proto')).map((name) => `proto/${name}`);
+  const documents = filesBelow('docs').map((path) => `docs/${path}`);
+  const contracts = filesBelow('proto').map((path) => `proto/${path}`);
   const others = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
   expect([...packed].sort()).toEqual([...built, ...documents, ...contracts, ...others].sort());
 });
