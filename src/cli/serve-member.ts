@@ -8,7 +8,7 @@ import { SelfRegistration } from '../node/self-registration.ts';
 import type { MemberSettings } from '../node/settings.ts';
 import { systemClock, systemRandom } from '../node/system-environment.ts';
 import { DurableStorage } from '../storage/durable-storage.ts';
-import { LevelStore } from '../storage/level-store.ts';
+import { levelStorage } from '../storage/level-storage.ts';
 import { MemoryStore } from '../storage/memory-store.ts';
 import { GrpcTransport } from '../transport/grpc-transport.ts';
 import { version } from './version.ts';
@@ -32,7 +32,7 @@ export async function serveMember(options: MemberOptions, logger: Logger): Promi
   const member = await Member.start(settingsOf(options), {
     clock: systemClock,
     random: systemRandom,
-    storage: new DurableStorage(options.storage === 'level' ? new LevelStore(options.dataDir) : new MemoryStore()),
+    storage: options.storage === 'level' ? levelStorage(options.dataDir) : new DurableStorage(new MemoryStore()),
     transport: new GrpcTransport({
       listenAddress: `${options.host}:${options.peerPort}`,
       peers: options.peers,

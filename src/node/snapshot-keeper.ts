@@ -1,4 +1,5 @@
 import { checksum } from '../codec/checksum.ts';
+import { memberIds } from '../raft/membership.ts';
 import { SnapshotReceiver, SnapshotSender } from '../raft/snapshot-transfer.ts';
 import type { Entry, NodeId, RaftCore, SnapshotMeta } from '../raft/types.ts';
 import { RegistryState } from '../registry/registry-state.ts';
@@ -53,7 +54,7 @@ export class SnapshotKeeper {
   constructor(host: SnapshotHost) {
     this.#host = host;
     this.#storage = host.environment.storage;
-    this.#pace = new SnapshotPace(host.settings, host.state().counts().total);
+    this.#pace = new SnapshotPace(host.settings, host.state().counts().total, host.environment.random);
   }
 
   /** An entry was applied. */
@@ -63,7 +64,7 @@ export class SnapshotKeeper {
 
   takeIfDue(): void {
     if (this.#taking || this.#closed || this.#staged) return;
-    if (!this.#pace.isDue(() => this.#storage.currentSnapshot()?.sizeBytes ?? 0)) return;
+    if (!this.#mayBegin()) return;
     this.#taking = true;
     this.#pace.begin(this.#host.state().counts().total);
     this.#inTurn(async () => {
@@ -73,6 +74,16 @@ export class SnapshotKeeper {
         this.#taking = false;
       }
     });
+  }
+
+  #mayBegin(): boolean {
+    const { environment, raft } = this.#host;
+    const now = () => ({
+      members: memberIds(raft.status().membership).length,
+      instances: this.#host.state().counts().total,
+    });
+    const snapshotBytes = () => this.#storage.currentSnapshot()?.sizeBytes ?? 0;
+    return this.#pace.mayBegin(environment.clock.monotonicMs(), now, snapshotBytes);
   }
 
   async #take(): Promise<void> {

@@ -14,7 +14,7 @@ import { StorageDamagedError } from './storage.ts';
  * Raised when older versions could not read the values any more, or what `proto/command.proto` puts into them. The checksum
  * and this byte stay where they are.
  */
-export const format = 3;
+export const format = 4;
 
 const checksumBytes = 4;
 /** The checksum and the format. */
@@ -39,6 +39,7 @@ export const ranges = {
   /** Every key that this format knows, and then some. */
   all: { from: '', before: '~' } as KeyRange,
   peers: everythingUnder('peer'),
+  chunks: everythingUnder('chunk'),
   chunksOf: (staging: number) => everythingUnder(`chunk/${hex(staging, 8)}`),
   /** The runs that begin at `firstIndex` or behind it. */
   runsFrom: (epoch: number, firstIndex: number): KeyRange => ({
@@ -51,8 +52,8 @@ export const ranges = {
     before: keys.run(epoch, firstIndex),
   }),
   chunksOutside: (staging: number): readonly KeyRange[] => [
-    { ...everythingUnder('chunk'), before: ranges.chunksOf(staging).from },
-    { ...everythingUnder('chunk'), from: ranges.chunksOf(staging).before },
+    { ...ranges.chunks, before: ranges.chunksOf(staging).from },
+    { ...ranges.chunks, from: ranges.chunksOf(staging).before },
   ],
 };
 

@@ -1,7 +1,6 @@
 import { writeSync } from 'node:fs';
 import type { Entry } from '../../src/raft/types.ts';
-import { DurableStorage } from '../../src/storage/durable-storage.ts';
-import { LevelStore } from '../../src/storage/level-store.ts';
+import { levelStorage } from '../../src/storage/level-storage.ts';
 import { append, entry, hardState, identity, membership, snapshotAt, staged } from './samples.ts';
 
 /*
@@ -24,7 +23,7 @@ function largeEntry(index: number, term: number): Entry {
 }
 
 say({ at: 'opening' });
-const storage = new DurableStorage(new LevelStore(process.argv[2] ?? ''));
+const storage = levelStorage(process.argv[2] ?? '');
 const opened = (await storage.open()) ?? (await storage.initialise(identity, membership));
 say({ at: 'opened' });
 

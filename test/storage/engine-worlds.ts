@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Level } from 'level';
 import type { KeyValueStore } from '../../src/storage/key-value-store.ts';
-import { LevelStore } from '../../src/storage/level-store.ts';
+import { ranges } from '../../src/storage/layout.ts';
+import { levelEngine, snapshotDirectory } from '../../src/storage/level-storage.ts';
 import { MemoryDisk, MemoryStore } from '../../src/storage/memory-store.ts';
 
 /** One data directory, or what stands for it, over the lives of the engines that use it. */
@@ -37,15 +38,15 @@ export class MemoryWorld implements EngineWorld {
 
 export class LevelWorld implements EngineWorld {
   readonly #root = mkdtempSync(join(tmpdir(), 'manifest-storage-'));
-  readonly #engines: LevelStore[] = [];
+  readonly #engines: KeyValueStore[] = [];
   #life = 0;
 
   get directory(): string {
     return join(this.#root, `life-${this.#life}`);
   }
 
-  engine(): LevelStore {
-    const engine = new LevelStore(this.directory);
+  engine(): KeyValueStore {
+    const engine = levelEngine(this.directory);
     this.#engines.push(engine);
     return engine;
   }
@@ -58,16 +59,16 @@ export class LevelWorld implements EngineWorld {
   }
 
   async alter(change: (values: Map<string, Uint8Array>) => void): Promise<void> {
-    const database = new Level<string, Uint8Array>(this.directory, { valueEncoding: 'view' });
-    const before = new Map(await database.iterator().all());
+    const log = new Level<string, Uint8Array>(this.directory, { valueEncoding: 'view' });
+    const snapshots = new Level<string, Uint8Array>(join(this.directory, snapshotDirectory), { valueEncoding: 'view' });
+    const before = new Map([...(await log.iterator().all()), ...(await snapshots.iterator().all())]);
     const after = new Map(before);
     change(after);
-    const gone = [...before.keys()].filter((key) => !after.has(key));
-    await database.batch([
-      ...gone.map((key) => ({ type: 'del', key }) as const),
-      ...[...after].map(([key, value]) => ({ type: 'put', key, value }) as const),
-    ]);
-    await database.close();
+    const holding = (key: string) => (key >= ranges.chunks.from && key < ranges.chunks.before ? snapshots : log);
+    for (const key of before.keys()) if (!after.has(key)) await holding(key).del(key);
+    for (const [key, value] of after) if (before.get(key) !== value) await holding(key).put(key, value);
+    await log.close();
+    await snapshots.close();
   }
 
   async destroy(): Promise<void> {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DurableStorage } from '../../src/storage/durable-storage.ts';
-import { LevelStore } from '../../src/storage/level-store.ts';
+import type { DurableStorage } from '../../src/storage/durable-storage.ts';
+import { levelStorage } from '../../src/storage/level-storage.ts';
 import { type OpenedStorage, StorageLockedError } from '../../src/storage/storage.ts';
 import type { Said } from './crash-writer.ts';
 import { readAll, textOf } from './samples.ts';
@@ -62,7 +62,7 @@ async function killedWhen(
 }
 
 async function opened<T>(place: string, look: (opened: OpenedStorage | null, storage: DurableStorage) => Promise<T>) {
-  const storage = new DurableStorage(new LevelStore(place));
+  const storage = levelStorage(place);
   try {
     return await look(await storage.open(), storage);
   } finally {

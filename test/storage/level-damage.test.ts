@@ -1,19 +1,8 @@
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  truncateSync,
-  writeFileSync,
-} from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DurableStorage } from '../../src/storage/durable-storage.ts';
-import { LevelStore } from '../../src/storage/level-store.ts';
+import { levelStorage, snapshotDirectory } from '../../src/storage/level-storage.ts';
 import { type OpenedStorage, StorageDamagedError } from '../../src/storage/storage.ts';
 import { append, entry, hardState, identity, membership, readAll, snapshotAt, staged } from './samples.ts';
 
@@ -25,8 +14,9 @@ interface State {
 
 const root = mkdtempSync(join(tmpdir(), 'manifest-level-damage-'));
 const original = join(root, 'original');
+const earlierSnapshots = join(root, 'earlier-snapshots');
 const copy = join(root, 'copy');
-/** Files of LevelDB in which the data is, or that say where it is. */
+/** Files of LevelDB in which the data is, or that say where it is; those of the snapshots with their folder. */
 let files: string[] = [];
 let acknowledged: State;
 
@@ -34,7 +24,7 @@ let acknowledged: State;
 beforeAll(async () => {
   let index = 0;
   for (let life = 1; life <= 3; life++) {
-    const storage = new DurableStorage(new LevelStore(original));
+    const storage = levelStorage(original);
     if (!(await storage.open())) await storage.initialise(identity, membership);
     for (let i = 0; i < 30; i++) {
       index++;
@@ -49,8 +39,11 @@ beforeAll(async () => {
     await storage.rememberPeer(`peer-${life}`, 'its first life');
     await storage.write(append(hardState(2 * life + 1, `last-vote-${life}`, index)));
     await storage.close();
+    if (life === 2) cpSync(join(original, snapshotDirectory), earlierSnapshots, { recursive: true });
   }
-  files = readdirSync(original).filter((name) => /^(CURRENT|MANIFEST-.*|.*\.log|.*\.ldb)$/.test(name));
+  files = readdirSync(original, { recursive: true, encoding: 'utf8' }).filter((name) =>
+    /(CURRENT|MANIFEST-.*|.*\.log|.*\.ldb)$/.test(name),
+  );
   cpSync(original, copy, { recursive: true });
   const state = await stateOf(copy);
   if (state instanceof Error) throw state;
@@ -60,7 +53,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(root, { recursive: true }));
 
 async function stateOf(directory: string): Promise<State | Error> {
-  const storage = new DurableStorage(new LevelStore(directory));
+  const storage = levelStorage(directory);
   try {
     const opened = await storage.open();
     if (!opened) return new Error('there is nothing in it');
@@ -80,8 +73,7 @@ async function stateOf(directory: string): Promise<State | Error> {
 /** Opens a copy of the directory with one change. */
 async function outcomeOf(change: (directory: string) => void): Promise<State | Error> {
   rmSync(copy, { recursive: true, force: true });
-  mkdirSync(copy);
-  for (const name of readdirSync(original)) cpSync(join(original, name), join(copy, name));
+  cpSync(original, copy, { recursive: true });
   change(copy);
   return stateOf(copy);
 }
@@ -116,10 +108,11 @@ function offsetsIn(name: string, count: number): number[] {
 /** What LevelDB never reads: the end of a block of the log that is too short for a record, the middle of a table's footer. */
 function isPadding(name: string, offset: number): boolean {
   if (name.endsWith('.ldb')) return offset >= sizeOf(name) - 40 && offset < sizeOf(name) - 8;
-  return name !== 'CURRENT' && 32_768 - (offset % 32_768) < 7;
+  return basename(name) !== 'CURRENT' && 32_768 - (offset % 32_768) < 7;
 }
 
-const filesLike = (pattern: RegExp) => files.filter((name) => pattern.test(name));
+/** Of the log and the votes. */
+const filesLike = (pattern: RegExp) => files.filter((name) => pattern.test(name) && name === basename(name));
 
 describe('trap 32: a directory of LevelDB', { timeout: 120_000 }, () => {
   test('as it was closed opens with all that was acknowledged', async () => {
@@ -133,7 +126,7 @@ describe('trap 32: a directory of LevelDB', { timeout: 120_000 }, () => {
     for (const name of files) {
       for (const offset of offsetsIn(name, 30)) {
         const outcome = await outcomeOf((directory) => flipAt(directory, name, offset));
-        const isRefused = expectRefusedOrExact(outcome, `${name} at ${offset}`, name);
+        const isRefused = expectRefusedOrExact(outcome, `${name} at ${offset}`, basename(name));
         if (!isPadding(name, offset)) expect(isRefused, `${name} at ${offset}`).toBe(true);
       }
     }
@@ -142,7 +135,7 @@ describe('trap 32: a directory of LevelDB', { timeout: 120_000 }, () => {
   test('with a missing file is refused by its name', async () => {
     for (const name of files) {
       const outcome = await outcomeOf((directory) => rmSync(join(directory, name)));
-      const named = name.startsWith('MANIFEST') ? 'CURRENT names a file that is not there' : name;
+      const named = name.includes('MANIFEST') ? 'CURRENT names a file that is not there' : basename(name);
       expect(expectRefusedOrExact(outcome, name, named)).toBe(true);
     }
   });
@@ -154,10 +147,20 @@ describe('trap 32: a directory of LevelDB', { timeout: 120_000 }, () => {
         expectRefusedOrExact(
           outcome,
           `${name} cut to ${size}`,
-          new RegExp(`${name}|newest writes are missing|CURRENT`),
+          new RegExp(`${basename(name)}|newest writes are missing|CURRENT`),
         );
       }
     }
+  });
+
+  test('whose snapshots are gone, or those of another moment, is refused', async () => {
+    const gone = await outcomeOf((directory) => rmSync(join(directory, snapshotDirectory), { recursive: true }));
+    expect(expectRefusedOrExact(gone, 'no snapshots', 'chunk 0 of the snapshot at 85 is missing')).toBe(true);
+    const earlier = await outcomeOf((directory) => {
+      rmSync(join(directory, snapshotDirectory), { recursive: true });
+      cpSync(earlierSnapshots, join(directory, snapshotDirectory), { recursive: true });
+    });
+    expect(expectRefusedOrExact(earlier, 'earlier snapshots', 'chunk 0 of the snapshot at 85 is missing')).toBe(true);
   });
 
   test('trap 33: stays refused when it is started again, though LevelDB itself found nothing wrong', async () => {
@@ -197,7 +200,8 @@ describe('trap 32: a directory of LevelDB', { timeout: 120_000 }, () => {
   });
 
   test('does not depend on the files that say nothing of the data', async () => {
-    for (const name of ['LOG', 'LOG.old', 'LOCK', 'ACKNOWLEDGED']) {
+    const names = ['LOG', 'LOG.old', 'LOCK', 'ACKNOWLEDGED'];
+    for (const name of [...names, ...names.map((each) => join(snapshotDirectory, each))]) {
       expect(await outcomeOf((directory) => rmSync(join(directory, name), { force: true }))).toStrictEqual(
         acknowledged,
       );

@@ -3,8 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { DurableStorage } from '../../src/storage/durable-storage.ts';
-import { LevelStore } from '../../src/storage/level-store.ts';
+import type { DurableStorage } from '../../src/storage/durable-storage.ts';
+import { levelStorage } from '../../src/storage/level-storage.ts';
 import { StorageFailedError } from '../../src/storage/storage.ts';
 import { append, entry, hardState, identity, membership } from './samples.ts';
 
@@ -59,7 +59,7 @@ test.for([500_000, 40_000, 8_000])(
       return context.skip(`a small file system cannot be mounted here: ${String(error)}`);
     }
     const directory = join(place, 'data');
-    const storage = new DurableStorage(new LevelStore(directory));
+    const storage = levelStorage(directory);
     await storage.open();
     await storage.initialise(identity, membership);
     const [acknowledged, failure] = await fill(storage, 1, payloadBytes);
@@ -68,7 +68,7 @@ test.for([500_000, 40_000, 8_000])(
     await storage.close();
 
     execFileSync('mount', ['-o', 'remount,size=64m', place]);
-    const again = new DurableStorage(new LevelStore(directory));
+    const again = levelStorage(directory);
     const opened = await again.open();
     const { hardState: hard, entries } = opened?.restored ?? { hardState: hardState(0), entries: [] };
     // The write that failed may be there as well: it was never said that it is not.

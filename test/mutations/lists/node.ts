@@ -245,4 +245,12 @@ export const memberMutations: readonly Mutation[] = [
     replacement: 'snapshotEveryEntries',
     caughtBy: [{ test: 'test/node/snapshot-pace.test.ts' }],
   },
+  {
+    trap: null,
+    title: 'All members take their snapshots at the same entry',
+    file: 'src/node/snapshot-pace.ts',
+    search: 'spreadMs > 0 ? this.#random.integer(spreadMs) : 0',
+    replacement: '0',
+    caughtBy: [{ test: 'test/node/snapshot-pace.test.ts' }],
+  },
 ];

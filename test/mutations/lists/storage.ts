@@ -317,4 +317,20 @@ export const storageMutations: readonly Mutation[] = [
     replacement: 'if (lastIndex < 0) {',
     caughtBy: [{ test: 'test/storage/durable-storage.test.ts' }],
   },
+  {
+    trap: null,
+    title: 'A batch for both databases is written to one of them',
+    file: 'src/storage/split-store.ts',
+    search: 'if (engines.size > 1)',
+    replacement: 'if (engines.size > 2)',
+    caughtBy: [{ test: 'test/storage/split-store.test.ts' }],
+  },
+  {
+    trap: null,
+    title: 'Chunks of snapshots stand before the log’s writes in one database',
+    file: 'src/storage/split-store.ts',
+    search: 'key < this.#range.before ? this.#aside : this.#main',
+    replacement: 'key < this.#range.before ? this.#main : this.#main',
+    caughtBy: [{ test: 'test/storage/split-store.test.ts' }],
+  },
 ];
