@@ -15,20 +15,25 @@ export interface RunStart {
 /**
  * Term and chained checksum of each stored entry, and of the position before the first: what the next write continues.
  * And where the runs begin that hold them.
+ *
+ * There are as many as the log has entries, which may be a million: as plain numbers they are nothing that the
+ * collector of garbage has to look into.
  */
 export class LogTail {
   #startIndex: number;
-  /** `marks[0]` is the log start's. */
-  #marks: Mark[];
+  /** The first is the log start's, and so below. */
+  #terms: number[];
+  #checksums: number[];
   #runs: RunStart[] = [];
 
   constructor(start: LogStart, startChecksum: number) {
     this.#startIndex = start.index;
-    this.#marks = [{ term: start.term, checksum: startChecksum }];
+    this.#terms = [start.term];
+    this.#checksums = [startChecksum];
   }
 
   get lastIndex(): number {
-    return this.#startIndex + this.#marks.length - 1;
+    return this.#startIndex + this.#terms.length - 1;
   }
 
   get last(): Mark {
@@ -36,9 +41,10 @@ export class LogTail {
   }
 
   at(index: number): Mark {
-    const mark = this.#marks[index - this.#startIndex];
-    if (!mark) throw new RangeError(`There is no stored entry ${index}.`);
-    return mark;
+    const term = this.#terms[index - this.#startIndex];
+    const checksum = this.#checksums[index - this.#startIndex];
+    if (term === undefined || checksum === undefined) throw new RangeError(`There is no stored entry ${index}.`);
+    return { term, checksum };
   }
 
   /** Entries that are pushed from now on lie in a run of their own. */
@@ -50,7 +56,8 @@ export class LogTail {
 
   push(entry: { readonly index: number; readonly term: number }, checksum: number): void {
     if (entry.index !== this.lastIndex + 1) throw new RangeError(`Entry ${entry.index} leaves a gap in the log.`);
-    this.#marks.push({ term: entry.term, checksum });
+    this.#terms.push(entry.term);
+    this.#checksums.push(checksum);
   }
 
   /** The run that holds the entry at `index`, or will hold it when that is the next one. */
@@ -73,14 +80,16 @@ export class LogTail {
   /** Drops entries from `index` on. */
   cutBefore(index: number): void {
     if (index <= this.#startIndex) throw new RangeError(`Entry ${index} is compacted and cannot be replaced.`);
-    this.#marks.length = Math.min(this.#marks.length, index - this.#startIndex);
+    this.#terms.length = Math.min(this.#terms.length, index - this.#startIndex);
+    this.#checksums.length = this.#terms.length;
     this.#runs = this.#runs.filter(({ firstIndex }) => firstIndex < index);
   }
 
   /** Drops entries up to `throughIndex`, and the runs that hold no others. */
   compact(throughIndex: number): void {
     this.#runs = [...this.runsFrom(this.runHolding(throughIndex + 1).firstIndex)];
-    this.#marks = this.#marks.slice(throughIndex - this.#startIndex);
+    this.#terms = this.#terms.slice(throughIndex - this.#startIndex);
+    this.#checksums = this.#checksums.slice(throughIndex - this.#startIndex);
     this.#startIndex = throughIndex;
   }
 }

@@ -79,18 +79,21 @@ function sealEntry(value: Uint8Array, { term, kind, data }: Entry, before: numbe
  * @throws StorageDamagedError naming the entry; UnknownFormatError
  */
 export function* readRun(key: string, run: RunStart, value: Uint8Array): Generator<StoredEntry> {
+  // A copy: it may be a view of the engine's buffer, and entries are kept for long. One for all of them, since a buffer of
+  // its own costs an entry more than all else here.
+  const kept = new Uint8Array(value);
   let before = keyChecksum(key, run.checksumBefore);
   let offset = 0;
   let index = run.firstIndex;
   do {
-    const end = endOfEntry(value, offset);
-    if (end > value.length) throw new StorageDamagedError(`entry ${index} is cut short`);
-    const sealed = value.subarray(offset, end);
+    const end = endOfEntry(kept, offset);
+    if (end > kept.length) throw new StorageDamagedError(`entry ${index} is cut short`);
+    const sealed = kept.subarray(offset, end);
     yield { entry: unsealedEntry(index, sealed, before), checksum: checksumOf(sealed), end };
     before = checksumOf(sealed);
     offset = end;
     index++;
-  } while (offset < value.length);
+  } while (offset < kept.length);
 }
 
 /** Where the entry at `offset` says that it ends. */
@@ -106,8 +109,7 @@ function unsealedEntry(index: number, value: Uint8Array, before: number): Entry 
   const view = new DataView(payload.buffer, payload.byteOffset);
   const kind = kinds[view.getUint8(header.kind)];
   if (!kind) throw new StorageDamagedError(`entry ${index} is of an unknown kind`);
-  // A copy: the value may be a view of the engine's buffer, and entries are kept for long.
-  const data = new Uint8Array(payload.subarray(header.bytes));
+  const data = payload.subarray(header.bytes);
   return { index, term: Number(view.getBigUint64(header.term)), kind, data };
 }
 
