@@ -1,4 +1,4 @@
-import type { InstanceRecord, Metadata, Registration } from '../registry/records.ts';
+import type { InstanceRecord, Registration } from '../registry/records.ts';
 
 /**
  * Remembers what was made of the part of a record that its service said of itself. Heartbeats and changes of status leave
@@ -6,8 +6,8 @@ import type { InstanceRecord, Metadata, Registration } from '../registry/records
  */
 export class RegistrationMemory<T> {
   readonly #make: (registration: Registration) => T;
-  /** By the object that a registration brings with it and that nobody changes; forgotten together with it. */
-  readonly #known = new WeakMap<Metadata, { readonly of: Registration; readonly made: T }>();
+  /** By the object that each registration brings with it, for itself alone, and that nobody changes; forgotten together with it. */
+  readonly #known = new WeakMap<Registration['interfaces'], { readonly of: Registration; readonly made: T }>();
 
   /** @param make is given the fields of a registration alone, in their order */
   constructor(make: (registration: Registration) => T) {
@@ -15,19 +15,17 @@ export class RegistrationMemory<T> {
   }
 
   of(record: InstanceRecord): T {
-    const known = this.#known.get(record.metadata);
+    const known = this.#known.get(record.interfaces);
     if (known && isSame(known.of, record)) return known.made;
     const { name, id, version, interfaces, metadata, ttl } = record;
     const registration = { name, id, version, interfaces, metadata, ttl };
     const made = this.#make(registration);
-    this.#known.set(metadata, { of: registration, made });
+    this.#known.set(interfaces, { of: registration, made });
     return made;
   }
 }
 
 /** Objects are compared by identity: the same registration has the same ones. */
 function isSame(a: Registration, b: Registration): boolean {
-  return (
-    a.interfaces === b.interfaces && a.ttl === b.ttl && a.id === b.id && a.name === b.name && a.version === b.version
-  );
+  return a.metadata === b.metadata && a.ttl === b.ttl && a.id === b.id && a.name === b.name && a.version === b.version;
 }

@@ -1,4 +1,8 @@
 import type { Metadata, Registration, Ttl } from './records.ts';
+import { SharedEnds } from './shared-ends.ts';
+
+/** Of about 500 bytes each. What is read does not depend on it. */
+const ends = new SharedEnds(10_000);
 
 /**
  * A registration from the log or a snapshot. It keeps the text that it was read from for the snapshots to come: to make it
@@ -15,7 +19,7 @@ class LoggedRegistration implements Registration {
   readonly #json: string;
 
   constructor(json: string) {
-    const { name, id, version, interfaces, metadata, ttl } = JSON.parse(json) as Registration;
+    const { name, id, version, interfaces, metadata, ttl } = ends.read(json);
     this.name = name;
     this.id = id;
     this.version = version;

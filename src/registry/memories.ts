@@ -19,12 +19,16 @@ export const defaultRegistryLimits: RegistryLimits = {
 export interface RememberedRequest {
   readonly requestId: string;
   readonly atLeaseMs: number;
-  /** A CommandResult. Hardly any request comes twice, so it lies here as snapshots hold it, and is read when one does. */
-  readonly resultJson: string;
+  readonly result: CommandResult;
 }
 
 interface Aging {
   readonly atLeaseMs: number;
+}
+
+interface Queued<T> {
+  readonly key: string;
+  readonly entry: T;
 }
 
 /** Below this it is not worth the trouble to drop what the queue holds of entries that are gone. */
@@ -39,7 +43,7 @@ const sweepFrom = 1_024;
 class AgingMap<T extends Aging> {
   readonly #entries = new Map<string, T>();
   /** Oldest first from `#oldest` on, among entries that were deleted or replaced since. */
-  #queue: { readonly key: string; readonly entry: T }[] = [];
+  #queue: (Queued<T> | null)[] = [];
   #oldest = 0;
   readonly #maxAgeMs: number;
   readonly #maxCount: number;
@@ -78,12 +82,13 @@ class AgingMap<T extends Aging> {
         if (this.#entries.size <= this.#maxCount && leaseMs - oldest.entry.atLeaseMs <= this.#maxAgeMs) return;
         this.#entries.delete(oldest.key);
       }
-      this.#oldest++;
+      // What is forgotten is not to stay until the queue is swept.
+      this.#queue[this.#oldest++] = null;
     }
   }
 
-  #isListed({ key, entry }: { readonly key: string; readonly entry: T }): boolean {
-    return this.#entries.get(key) === entry;
+  #isListed(queued: Queued<T> | null): boolean {
+    return queued !== null && this.#entries.get(queued.key) === queued.entry;
   }
 
   #sweep(): void {
@@ -132,8 +137,7 @@ export class RequestMemory {
   }
 
   find(requestId: string): CommandResult | undefined {
-    const remembered = this.#requests.get(requestId);
-    return remembered && (JSON.parse(remembered.resultJson) as CommandResult);
+    return this.#requests.get(requestId)?.result;
   }
 
   remember(request: RememberedRequest): void {

@@ -204,7 +204,7 @@ export class RegistryState {
     const result = this.#execute(command);
     // Renewing a lease twice is the same as renewing it once, so the many heartbeats need no memory.
     if (requestId !== null && command.type !== 'heartbeats') {
-      this.#requests.remember({ requestId, atLeaseMs: this.#leaseMs, resultJson: JSON.stringify(result) });
+      this.#requests.remember({ requestId, atLeaseMs: this.#leaseMs, result });
     }
     return { requestId, result, events: this.#events };
   }

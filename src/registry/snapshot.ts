@@ -98,8 +98,8 @@ function* linesOf({ header, instances, tombstones, requests }: RegistryCapture):
   yield `${JSON.stringify({ format, ...header, ...counts })}\n`;
   for (const instance of instances) yield lineOf(instance);
   for (const tombstone of tombstones) yield `${JSON.stringify(tombstone)}\n`;
-  for (const { requestId, atLeaseMs, resultJson } of requests) {
-    yield `{"requestId":${JSON.stringify(requestId)},"atLeaseMs":${atLeaseMs},"result":${resultJson}}\n`;
+  for (const { requestId, atLeaseMs, result } of requests) {
+    yield `${JSON.stringify({ requestId, atLeaseMs, result })}\n`;
   }
 }
 
@@ -221,12 +221,12 @@ function tombstoneIn(line: string): Tombstone {
 }
 
 function requestIn(line: string): RememberedRequest {
-  const { requestId, atLeaseMs, result } = parsed<{ requestId: string; atLeaseMs: number; result: unknown }>(line);
+  const { requestId, atLeaseMs, result } = parsed<RememberedRequest>(line);
   checkCounts(atLeaseMs);
   if (typeof requestId !== 'string' || typeof result !== 'object' || result === null) {
     throw new Error('The snapshot is damaged: a request has no id or no result.');
   }
-  return { requestId, atLeaseMs, resultJson: JSON.stringify(result) };
+  return { requestId, atLeaseMs, result };
 }
 
 function checkCounts(...counts: readonly unknown[]): void {

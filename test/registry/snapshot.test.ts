@@ -203,7 +203,7 @@ describe('a snapshot that contradicts itself is refused:', () => {
     expect(instances).toEqual([instance('one', 1), instance('two', 4)]);
     expect(others).toMatchObject({
       tombstones: [tombstone],
-      requests: [{ requestId: 'r', resultJson: '{"type":"done"}' }],
+      requests: [{ requestId: 'r', result: { type: 'done' } }],
     });
   });
 });
