@@ -1,3 +1,4 @@
+import { RecentMap } from './recent-map.ts';
 import type { Registration } from './records.ts';
 
 type End = Pick<Registration, 'metadata' | 'ttl'>;
@@ -13,13 +14,11 @@ const begin = ',"metadata":';
  * the objects that a collection of garbage has to visit. And what is known is not read again.
  */
 export class SharedEnds {
-  readonly #maxCount: number;
-  /** Oldest first. */
-  readonly #known = new Map<string, End>();
+  readonly #known: RecentMap<string, End>;
 
   /** @param maxCount distinct ends that are remembered */
   constructor(maxCount: number) {
-    this.#maxCount = maxCount;
+    this.#known = new RecentMap(maxCount);
   }
 
   /**
@@ -38,17 +37,8 @@ export class SharedEnds {
     const known = this.#known.get(text);
     if (known) return known;
     const end = endIn(text);
-    if (end) this.#remember(text, end);
+    if (end) this.#known.set(text, end);
     return end;
-  }
-
-  #remember(text: string, end: End): void {
-    this.#known.set(text, end);
-    if (this.#known.size <= this.#maxCount) return;
-    for (const oldest of this.#known.keys()) {
-      this.#known.delete(oldest);
-      return;
-    }
   }
 }
 

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { expect, test, vi } from 'vitest';
 import { Encoded, encodedInSlices, takingEncoded } from '../../src/api/grpc/encoded.ts';
 import { RegistrationMemory } from '../../src/api/registration-memory.ts';
-import { recordJson } from '../../src/api/rest/record-json.ts';
+import { recordsJson } from '../../src/api/rest/record-json.ts';
 import { jsonInSlices, ListInPieces } from '../../src/api/rest/sliced-json.ts';
 import { toInstance } from '../../src/api/wire/messages.ts';
 import { messageOf, methodOf } from '../../src/api/wire/protocol.ts';
@@ -114,7 +114,10 @@ const told: readonly InstanceRecord[] = [
 ];
 
 test('the JSON of a record is that of JSON.stringify, whatever was told of its registration before', () => {
-  for (const record of told) expect(recordJson(record)).toBe(JSON.stringify(record));
+  for (const record of told) expect(recordsJson.one(record)).toBe(JSON.stringify(record));
+  for (const some of [told, told.slice(0, 1), []]) {
+    expect(`[${recordsJson.some(some)}]`).toBe(JSON.stringify(some));
+  }
 });
 
 test('the bytes of a record say the same as its message, whatever was told of its registration before', () => {

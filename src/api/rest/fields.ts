@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { optional, type Raw } from '../../registry/queries.ts';
 import type { InstanceRecord } from '../../registry/records.ts';
 import { parseWith } from '../../registry/validation.ts';
-import { recordJson } from './record-json.ts';
+import { recordsJson } from './record-json.ts';
+import { type ElementJson, elementJson } from './sliced-json.ts';
 
 type Field = keyof InstanceRecord;
 
@@ -41,8 +42,8 @@ export function parseFields(raw: Raw): readonly Field[] | null {
   return parseWith(fieldsSchema, names, 'invalid_parameter', 'fields');
 }
 
-/** Makes the JSON of a record with these fields. @param fields of `parseFields` */
-export function jsonWith(fields: readonly Field[] | null): (record: InstanceRecord) => string {
-  if (fields === null) return recordJson;
-  return (record) => JSON.stringify(Object.fromEntries(fields.map((name) => [name, record[name]])));
+/** Makes the JSON of records with these fields. @param fields of `parseFields` */
+export function jsonWith(fields: readonly Field[] | null): ElementJson<InstanceRecord> {
+  if (fields === null) return recordsJson;
+  return elementJson((record) => JSON.stringify(Object.fromEntries(fields.map((name) => [name, record[name]]))));
 }

@@ -11,7 +11,7 @@ import { entityTag, namesTag } from './entity-tag.ts';
 import { jsonWith, parseFields } from './fields.ts';
 import { callOptions, endSignal, pathParameter, queryOf, refuseOtherParameters } from './requests.ts';
 import type { Route } from './route.ts';
-import { jsonInSlices, type ListInPieces } from './sliced-json.ts';
+import { type ElementJson, jsonInSlices, type ListInPieces } from './sliced-json.ts';
 
 const recordParameters = ['consistency', 'fields'] as const;
 
@@ -85,7 +85,7 @@ export function readRoutes({ registry, passTokenOn }: FaceOptions, closing: Abor
  * Sends an answer, or that the client's copy of it is still good.
  *
  * @param question what was asked, for the tag
- * @param toJson of the body, or of each element where it is a list
+ * @param json of the body, or of its elements where it is a list
  */
 export async function show<T extends object>(
   request: FastifyRequest,
@@ -93,14 +93,14 @@ export async function show<T extends object>(
   answer: ReadAnswer<unknown>,
   question: readonly unknown[],
   body: T | readonly T[] | ListInPieces,
-  toJson?: (element: T) => string,
+  json?: ElementJson<T>,
 ): Promise<FastifyReply> {
   const tag = entityTag(answer.revision, question);
   sayHowFresh(reply, answer);
   // A copy may be kept, but is to be confirmed with the registry each time.
   reply.header('etag', tag).header('cache-control', 'no-cache');
   if (namesTag(request.headers['if-none-match'], tag)) return reply.status(304).send();
-  return reply.type('application/json; charset=utf-8').send(await jsonInSlices(body, toJson));
+  return reply.type('application/json; charset=utf-8').send(await jsonInSlices(body, json));
 }
 
 function sayHowFresh(reply: FastifyReply, { revision, leader, staleness_ms }: ReadAnswer<unknown>): void {

@@ -1,11 +1,40 @@
 import type { InstanceRecord } from '../../registry/records.ts';
 import { RegistrationMemory } from '../registration-memory.ts';
+import type { ElementJson } from './sliced-json.ts';
 
 /** JSON of the registration, but for the brace that ends it. */
 const beginnings = new RegistrationMemory<string>((registration) => JSON.stringify(registration).slice(0, -1));
 
 /** The same text as `JSON.stringify` makes. What the registry itself says of an instance has no character to escape. */
-export function recordJson(record: InstanceRecord): string {
+function recordJson(record: InstanceRecord): string {
   const { status, last_heartbeat, registered_at, revision, lease_id } = record;
   return `${beginnings.of(record)},"status":"${status}","last_heartbeat":"${last_heartbeat}","registered_at":"${registered_at}","revision":${revision},"lease_id":${lease_id}}`;
 }
+
+const bytesOf = new WeakMap<InstanceRecord, Buffer>();
+
+/** Made once for each record: lists are asked for again and again while most of what is in them stays the same. */
+function recordBytes(record: InstanceRecord): Buffer {
+  let bytes = bytesOf.get(record);
+  if (bytes === undefined) {
+    bytes = Buffer.from(recordJson(record));
+    bytesOf.set(record, bytes);
+  }
+  return bytes;
+}
+
+function recordsBytes(records: readonly InstanceRecord[]): Buffer {
+  const parts = records.map(recordBytes);
+  const commas = Math.max(0, parts.length - 1);
+  const all = Buffer.allocUnsafe(parts.reduce((sum, { length }) => sum + length, commas));
+  let at = 0;
+  for (const part of parts) {
+    if (at > 0) all.write(',', at++);
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
+
+/** Whole records, as `JSON.stringify` writes them. */
+export const recordsJson: ElementJson<InstanceRecord> = { one: recordJson, some: recordsBytes };

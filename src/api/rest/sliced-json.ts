@@ -18,29 +18,41 @@ export class ListInPieces {
   }
 }
 
-type ToJson<T> = (element: T) => string;
+/** How elements become JSON. */
+export interface ElementJson<T> {
+  one(element: T): string;
+  /** With commas between them. */
+  some(elements: readonly T[]): string | Buffer;
+}
+
+/** @param toJson the same text as `JSON.stringify` makes, or less */
+export function elementJson<T>(toJson: (element: T) => string): ElementJson<T> {
+  return { one: toJson, some: (elements) => elements.map(toJson).join() };
+}
+
+const whole: ElementJson<unknown> = elementJson(JSON.stringify);
 
 /**
  * The JSON of a body that may hold a long list, as itself or as a field: encoded, and where it is very long also sent, in
  * slices, lest everybody else waits for one great answer. The same text as `JSON.stringify` makes.
  *
- * @param toJson of the body, or of each element where it is a list
+ * @param json of the body, or of its elements where it is a list
  */
 export async function jsonInSlices<T extends object>(
   body: T | readonly T[] | ListInPieces,
-  toJson: ToJson<T> = JSON.stringify,
+  json: ElementJson<T> = whole,
 ): Promise<string | Buffer | Readable> {
   if (body instanceof ListInPieces) return Readable.from(sendingPieces(body), { objectMode: false });
   const lists = Array.isArray(body) ? [body] : Object.values(body).filter(Array.isArray);
   const longest = Math.max(0, ...lists.map(({ length }) => length));
-  if (longest <= elementsPerSlice) return isList(body) ? `[${elementsJson(body, toJson)}]` : toJson(body);
-  if (longest > mostElementsAtOnce) return Readable.from(sending(body, toJson), { objectMode: false });
-  return Buffer.from(await answerTurns.inSlices(gathering(body, toJson)));
+  if (longest <= elementsPerSlice) return isList(body) ? Buffer.concat([...piecesOf(body, json)]) : json.one(body);
+  if (longest > mostElementsAtOnce) return Readable.from(sending(body, json), { objectMode: false });
+  return Buffer.concat(await answerTurns.inSlices(gathering(body, json)));
 }
 
-async function* sending<T extends object>(body: T | readonly T[], toJson: ToJson<T>): AsyncGenerator<Buffer> {
-  for (const piece of piecesOf(body, toJson)) {
-    yield Buffer.from(piece);
+async function* sending<T extends object>(body: T | readonly T[], json: ElementJson<T>): AsyncGenerator<Buffer> {
+  for (const piece of piecesOf(body, json)) {
+    yield piece;
     await answerTurns.next();
   }
 }
@@ -55,44 +67,38 @@ async function* sendingPieces({ pieces }: ListInPieces): AsyncGenerator<Buffer> 
   yield Buffer.from(before === '[' ? '[]' : ']');
 }
 
-function* gathering<T extends object>(body: T | readonly T[], toJson: ToJson<T>): Sliced<string> {
-  let text = '';
-  for (const piece of piecesOf(body, toJson)) {
-    text += piece;
+function* gathering<T extends object>(body: T | readonly T[], json: ElementJson<T>): Sliced<Buffer[]> {
+  const pieces: Buffer[] = [];
+  for (const piece of piecesOf(body, json)) {
+    pieces.push(piece);
     yield;
   }
-  return text;
+  return pieces;
 }
 
-function* piecesOf<T extends object>(body: T | readonly T[], toJson: ToJson<T>): Generator<string, void> {
+function* piecesOf<T extends object>(body: T | readonly T[], json: ElementJson<T>): Generator<Buffer, void> {
   if (isList(body)) {
-    yield* piecesOfList('', body, toJson);
+    yield* piecesOfList('', body, json);
     return;
   }
   let before = '{';
   for (const [name, value] of Object.entries(body)) {
     if (value === undefined) continue;
     const start = `${before}${JSON.stringify(name)}:`;
-    if (Array.isArray(value)) yield* piecesOfList(start, value, JSON.stringify);
-    else yield `${start}${JSON.stringify(value)}`;
+    if (Array.isArray(value)) yield* piecesOfList(start, value, whole);
+    else yield Buffer.from(`${start}${JSON.stringify(value)}`);
     before = ',';
   }
-  yield '}';
+  yield Buffer.from('}');
 }
 
-function* piecesOfList<T>(start: string, list: readonly T[], toJson: ToJson<T>): Generator<string, void> {
+function* piecesOfList<T>(start: string, list: readonly T[], json: ElementJson<T>): Generator<Buffer, void> {
   for (let begin = 0; begin === 0 || begin < list.length; begin += elementsPerSlice) {
     const end = begin + elementsPerSlice;
-    const elements = elementsJson(list.slice(begin, end), toJson);
-    yield `${begin === 0 ? `${start}[` : ','}${elements}${end < list.length ? '' : ']'}`;
+    const elements = json.some(list.slice(begin, end));
+    const parts = [begin === 0 ? `${start}[` : ',', elements, end < list.length ? '' : ']'];
+    yield Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)));
   }
-}
-
-/** With commas between them. */
-function elementsJson<T>(list: readonly T[], toJson: ToJson<T>): string {
-  let text = '';
-  for (const element of list) text += text === '' ? toJson(element) : `,${toJson(element)}`;
-  return text;
 }
 
 function isList<T>(body: T | readonly T[]): body is readonly T[] {

@@ -17,8 +17,20 @@ const beginnings = new RegistrationMemory<Uint8Array>((registration) =>
   instance.encode({ ...registration, metadata: toStruct(registration.metadata) }).finish(),
 );
 
-/** The bytes of `manifest.v1.Instance`. Messages that are put one behind the other are one message. */
+const bytesOf = new WeakMap<InstanceRecord, Uint8Array>();
+
+/** The bytes of `manifest.v1.Instance`, made once for each record. */
 export function recordBytes(record: InstanceRecord): Uint8Array {
+  let bytes = bytesOf.get(record);
+  if (bytes === undefined) {
+    bytes = bytesWith(record);
+    bytesOf.set(record, bytes);
+  }
+  return bytes;
+}
+
+/** Messages that are put one behind the other are one message. */
+function bytesWith(record: InstanceRecord): Uint8Array {
   const { status, last_heartbeat, registered_at, revision, lease_id } = record;
   const changing = instance.encode({ status, last_heartbeat, registered_at, revision, lease_id }).finish();
   return Buffer.concat([beginnings.of(record), changing]);
