@@ -6,7 +6,7 @@
 # they stay in this machine's build cache:
 #   docker build --build-arg NPMRC="$(cat ~/.npmrc)" -t chora-manifest .
 
-ARG NODE_IMAGE=node:22-bookworm-slim
+ARG NODE_IMAGE=node:24-bookworm-slim
 
 FROM ${NODE_IMAGE} AS build
 WORKDIR /app

@@ -8,7 +8,7 @@ export type DockerHost =
   | { readonly kind: 'none'; readonly reason: string }
   | { readonly kind: 'docker'; readonly compose: readonly [string, ...string[]]; readonly baseImage: string };
 
-const officialImage = 'node:22-bookworm-slim';
+const officialImage = 'node:24-bookworm-slim';
 const standInImage = 'manifest-test-base:stand-in';
 const trustingImage = 'manifest-test-base:trusting';
 
