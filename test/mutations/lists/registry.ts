@@ -179,4 +179,20 @@ export const registryMutations: readonly Mutation[] = [
     replacement: 'if (at < 0)',
     caughtBy: [{ test: 'test/registry/snapshot.test.ts' }],
   },
+  {
+    trap: null,
+    title: 'The end of a registration is shared without what else stands in it',
+    file: 'src/registry/shared-ends.ts',
+    search: 'Object.keys(others).length === 0',
+    replacement: 'others',
+    caughtBy: [{ test: 'test/registry/shared-ends.test.ts' }],
+  },
+  {
+    trap: null,
+    title: 'What is remembered to save time grows without end',
+    file: 'src/registry/recent-map.ts',
+    search: 'this.#newer.size >= this.#half',
+    replacement: 'this.#newer.size < 0',
+    caughtBy: [{ test: 'test/registry/recent-map.test.ts' }],
+  },
 ];
