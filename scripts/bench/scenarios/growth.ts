@@ -15,7 +15,7 @@ const usualInstances = 1_000;
  * For the greatest fleets, as docs/performance.md advises: members that share two cores and collect the garbage of a
  * million instances are silent for longer than the usual election timeout.
  */
-const large = { from: 1_000_000, electionTimeoutMs: 3_000, leaderWaitMs: 5_000, heapMib: 6_144 };
+const large = { from: 1_000_000, rounds: 3, electionTimeoutMs: 3_000, leaderWaitMs: 5_000, heapMib: 6_144 };
 const rounds = 2;
 
 const largeFleet = {
@@ -35,7 +35,7 @@ export const growthScenario: Scenario = {
     const byMembers = await overMembers(stage, memberCounts[mode]);
     const byLoad = await overLoads(stage, loads[mode]);
     return {
-      method: `gRPC with the same generator for both systems, through all members; gets are linearizable. Where nothing else is said: ${usualInstances} instances, 3 members, ${usualInFlight} in flight. ${rounds} rounds. From ${large.from.toLocaleString('en-US')} instances on, members have an election timeout of ${large.electionTimeoutMs} ms, wait ${large.leaderWaitMs} ms for a leader, and may use ${large.heapMib} MiB.${tooMany.join('')}`,
+      method: `gRPC with the same generator for both systems, through all members; gets are linearizable. Where nothing else is said: ${usualInstances} instances, 3 members, ${usualInFlight} in flight. ${rounds} rounds. From ${large.from.toLocaleString('en-US')} instances on, members have an election timeout of ${large.electionTimeoutMs} ms, wait ${large.leaderWaitMs} ms for a leader, and may use ${large.heapMib} MiB; ${large.rounds} rounds.${tooMany.join('')}`,
       columns: throughputColumns,
       rows: [...byInstances, ...byMembers, ...byLoad].map(({ row }) => row),
       goals: [],
@@ -114,7 +114,11 @@ async function measure(stage: Stage, { count, members, inFlights, x, unit }: How
     const points: Point[] = [];
     for (const inFlight of inFlights) {
       const via: Via = inFlight === 1 ? 'leader' : 'all';
-      const { rows } = await compare(stage, [{ inFlight, via, contenders, goals: [] }], rounds);
+      const { rows } = await compare(
+        stage,
+        [{ inFlight, via, contenders, goals: [] }],
+        count < large.from ? rounds : large.rounds,
+      );
       points.push(
         ...rows.map((row) => ({
           x: x ?? inFlight,
