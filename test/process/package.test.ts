@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -101,6 +102,10 @@ test('the package has the built sources, what they say of themselves, and nothin
   const contracts = filesBelow('proto').map((path) => `proto/${path}`);
   const others = ['CHANGELOG.md', 'LICENSE', 'README.md', 'package.json'];
   expect([...packed].sort()).toEqual([...built, ...documents, ...contracts, ...others].sort());
+});
+
+test('a build can be called at once, also where npx linked an earlier one that is gone', () => {
+  expect(statSync(copied('dist/cli/main.js')).mode & 0o111).toBe(0o111);
 });
 
 test('every source map brings the source that it points to', () => {
