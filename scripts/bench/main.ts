@@ -13,7 +13,7 @@ import { allScenarios, scenariosNamed } from './scenarios/all.ts';
 
 const exitCodes = { done: 0, failed: 1, badInput: 64, interrupted: 130 };
 
-const quickSettings: StageSettings = { quick: true, rounds: 1, durationMs: 3_000, warmUpMs: 1_000 };
+const quickSettings: StageSettings = { quick: true, rounds: 1, durationMs: 1_500, warmUpMs: 500 };
 const fullSettings: StageSettings = { quick: false, rounds: 5, durationMs: 6_000, warmUpMs: 2_000 };
 
 interface Flags {
