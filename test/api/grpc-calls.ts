@@ -1,3 +1,4 @@
+import type { ClientHttp2Session, ClientHttp2Stream } from 'node:http2';
 import { Client, credentials, Metadata, type MethodDefinition, type ServiceError, type status } from '@grpc/grpc-js';
 import { fromTrailer } from '../../src/api/wire/error-detail.ts';
 import { methodOf } from '../../src/api/wire/protocol.ts';
@@ -57,6 +58,23 @@ export class RawClient {
   close(): void {
     this.client.close();
   }
+}
+
+/** Opens a call beside the library: a client that keeps no deadline, ends nothing and checks nothing by itself. */
+export function requestBeside(
+  session: ClientHttp2Session,
+  path: string,
+  headers: Readonly<Record<string, string>>,
+): ClientHttp2Stream {
+  return session
+    .request({
+      ':method': 'POST',
+      ':path': `/${path}`,
+      'content-type': 'application/grpc',
+      te: 'trailers',
+      ...headers,
+    })
+    .on('error', () => {});
 }
 
 export function metadataOf(values: Readonly<Record<string, string>>): Metadata {

@@ -11,7 +11,7 @@ import { waitFor } from '../process/wait-for.ts';
 import { badRegistrations, registrationWith, validRegistration } from './bad-input-cases.ts';
 import { Conversation } from './conversation.ts';
 import { type FaceSettings, type GrpcFaceUnderTest, startGrpc } from './faces.ts';
-import { metadataOf, RawClient } from './grpc-calls.ts';
+import { metadataOf, RawClient, requestBeside } from './grpc-calls.ts';
 
 const registry = 'manifest.v1.Registry';
 const target = { name: 'billing', id: 'billing-1' } as const;
@@ -398,14 +398,7 @@ describe('beside its own services', () => {
 async function headersOfAnswer(headers: Readonly<Record<string, string>>): Promise<IncomingHttpHeaders> {
   const session = http2.connect(`http://${face.address}`);
   try {
-    const request = session.request({
-      ':method': 'POST',
-      ':path': `/${registry}/ListServices`,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      ...headers,
-    });
-    request.on('error', () => {});
+    const request = requestBeside(session, `${registry}/ListServices`, headers);
     request.end(Buffer.alloc(5));
     const [answer] = await once(request, 'response');
     return answer;

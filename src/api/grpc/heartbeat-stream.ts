@@ -62,9 +62,12 @@ function packetRead(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-/** A call whose time is over is cancelled, too: the library has answered it by itself. */
+/**
+ * A call whose time is over is cancelled, too: the library has answered it by itself. Its timer may fire within the
+ * millisecond before the wall clock shows that time.
+ */
 function statusOfGone(stream: Stream): grpcStatus {
-  return Number(stream.getDeadline()) <= Date.now() ? grpcStatus.DEADLINE_EXCEEDED : grpcStatus.CANCELLED;
+  return Number(stream.getDeadline()) - 1 <= Date.now() ? grpcStatus.DEADLINE_EXCEEDED : grpcStatus.CANCELLED;
 }
 
 async function answer(
