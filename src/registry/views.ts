@@ -1,4 +1,5 @@
 import type { Instance } from './machine.ts';
+import { madeOnce } from './made-once.ts';
 import { RecentMap } from './recent-map.ts';
 import type { InstanceRecord } from './records.ts';
 
@@ -6,34 +7,22 @@ import type { InstanceRecord } from './records.ts';
  * From a second to its text, up to the point before the milliseconds: a list says two times for each of its instances. An
  * hour and a bit: instances that report share their seconds, and what came before is soon asked for no more.
  */
-const textOfSecond = new RecentMap<number, string>(8_192);
+const textOfSecond = madeOnce(new RecentMap<number, string>(8_192), (second) =>
+  new Date(second * 1_000).toISOString().slice(0, -'000Z'.length),
+);
 const textOfMillisecond = Array.from({ length: 1_000 }, (_, ms) => `${String(ms).padStart(3, '0')}Z`);
 
 /** RFC 3339, UTC, milliseconds, `Z`. @param epochMs whole milliseconds. @throws RangeError for a time that is none */
 export function formatTimestamp(epochMs: number): string {
   const second = Math.floor(epochMs / 1_000);
-  let text = textOfSecond.get(second);
-  if (text === undefined) {
-    text = new Date(second * 1_000).toISOString().slice(0, -'000Z'.length);
-    textOfSecond.set(second, text);
-  }
-  return `${text}${textOfMillisecond[epochMs - second * 1_000]}`;
+  return `${textOfSecond(second)}${textOfMillisecond[epochMs - second * 1_000]}`;
 }
 
-/** Whoever shows an instance again that has not changed gets the same record, and with it all that was made of it. */
-const recordOf = new RecentMap<Instance, InstanceRecord>(8_192);
-
-/** The instance as every read shows it: the same object while it does not change and is asked for. */
-export function toRecord(instance: Instance): InstanceRecord {
-  let record = recordOf.get(instance);
-  if (record === undefined) {
-    record = recordWith(instance);
-    recordOf.set(instance, record);
-  }
-  return record;
-}
-
-function recordWith(instance: Instance): InstanceRecord {
+/**
+ * The instance as every read shows it. Whoever shows it again while it has not changed gets the same object, and with it
+ * all that was made of that.
+ */
+export const toRecord = madeOnce(new RecentMap<Instance, InstanceRecord>(8_192), (instance: Instance) => {
   const { registration, status, lastHeartbeatMs, registeredAtMs, revision, leaseId } = instance;
   return {
     name: registration.name,
@@ -48,4 +37,4 @@ function recordWith(instance: Instance): InstanceRecord {
     revision,
     lease_id: leaseId,
   };
-}
+});

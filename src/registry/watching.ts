@@ -1,5 +1,6 @@
 import { matchesAs } from './filters.ts';
 import type { Instance, RegistryEvent } from './machine.ts';
+import { madeOnce } from './made-once.ts';
 import type { ChangeEvent, WatchedRecord } from './records.ts';
 import type { InstanceFilter } from './service.ts';
 import { toRecord } from './views.ts';
@@ -35,17 +36,15 @@ export function topicsOf({ instance, previous }: RegistryEvent): ReadonlySet<Top
   return topics;
 }
 
-const changeOf = new WeakMap<RegistryEvent, ChangeEvent>();
-
 /** The event as every watcher sees it. One object for all of them, so that what is made of it can be kept, too. */
-export function toChangeEvent(event: RegistryEvent): ChangeEvent {
-  let change = changeOf.get(event);
-  if (!change) {
-    change = { type: event.type, revision: event.revision, record: watchedRecord(event) };
-    changeOf.set(event, change);
-  }
-  return change;
-}
+export const toChangeEvent = madeOnce(
+  new WeakMap<RegistryEvent, ChangeEvent>(),
+  (event: RegistryEvent): ChangeEvent => ({
+    type: event.type,
+    revision: event.revision,
+    record: watchedRecord(event),
+  }),
+);
 
 function watchedRecord({ type, revision, instance, previous }: RegistryEvent): WatchedRecord {
   const gone = type === 'deregistered' || type === 'expired';

@@ -1,4 +1,5 @@
 import { status as grpcStatus, type MethodDefinition, type ServerWritableStream } from '@grpc/grpc-js';
+import { madeOnce } from '../../registry/made-once.ts';
 import { parseConsistency } from '../../registry/queries.ts';
 import { parseWatchQuery } from '../../registry/watch-queries.ts';
 import { stopping } from '../stopping.ts';
@@ -51,16 +52,5 @@ async function deliver(
 export function encodedOnce<Request, Response extends object>(
   method: MethodDefinition<Request, Response>,
 ): MethodDefinition<Request, Response> {
-  const bytesOf = new WeakMap<Response, Buffer>();
-  return {
-    ...method,
-    responseSerialize(response) {
-      let bytes = bytesOf.get(response);
-      if (!bytes) {
-        bytes = method.responseSerialize(response);
-        bytesOf.set(response, bytes);
-      }
-      return bytes;
-    },
-  };
+  return { ...method, responseSerialize: madeOnce(new WeakMap<Response, Buffer>(), method.responseSerialize) };
 }

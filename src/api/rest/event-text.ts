@@ -1,3 +1,4 @@
+import { madeOnce } from '../../registry/made-once.ts';
 import type { ChangeEvent, WatchEvent } from '../../registry/records.ts';
 
 /** Tells a browser's EventSource how soon to come back, in milliseconds. */
@@ -16,7 +17,10 @@ export function aheadText(from: number | undefined, first: WatchEvent | undefine
 }
 
 /** A change is the same object for everybody who watches it, so its text is made once. */
-const textOf = new WeakMap<ChangeEvent, string>();
+const changeText = madeOnce(
+  new WeakMap<ChangeEvent, string>(),
+  ({ type, revision, record }: ChangeEvent) => `id: ${revision}\nevent: ${type}\ndata: ${JSON.stringify(record)}\n\n`,
+);
 
 /**
  * An event as Server-Sent Events write it (HTML Standard, 9.2). What has an id may be resumed after; a record of the
@@ -31,14 +35,8 @@ export function eventText(event: WatchEvent): string {
     case 'synced':
     case 'progress':
       return `id: ${event.revision}\nevent: ${event.type}\ndata: {"revision":${event.revision}}\n\n`;
-    default: {
-      let text = textOf.get(event);
-      if (text === undefined) {
-        text = `id: ${event.revision}\nevent: ${event.type}\ndata: ${JSON.stringify(event.record)}\n\n`;
-        textOf.set(event, text);
-      }
-      return text;
-    }
+    default:
+      return changeText(event);
   }
 }
 

@@ -1,3 +1,4 @@
+import { madeOnce } from '../../registry/made-once.ts';
 import type { InstanceRecord } from '../../registry/records.ts';
 import { RegistrationMemory } from '../registration-memory.ts';
 import type { ElementJson } from './sliced-json.ts';
@@ -13,17 +14,10 @@ function recordJson(record: InstanceRecord): string {
 
 const comma = 0x2c;
 
-const bytesOf = new WeakMap<InstanceRecord, Buffer>();
-
 /** Made once for each record: lists are asked for again and again while most of what is in them stays the same. */
-function recordBytes(record: InstanceRecord): Buffer {
-  let bytes = bytesOf.get(record);
-  if (bytes === undefined) {
-    bytes = Buffer.from(recordJson(record));
-    bytesOf.set(record, bytes);
-  }
-  return bytes;
-}
+const recordBytes = madeOnce(new WeakMap<InstanceRecord, Buffer>(), (record: InstanceRecord) =>
+  Buffer.from(recordJson(record)),
+);
 
 function recordsBytes(records: readonly InstanceRecord[]): Buffer {
   const parts = records.map(recordBytes);

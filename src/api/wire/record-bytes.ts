@@ -1,5 +1,6 @@
 import protobuf from 'protobufjs';
 import { protoPath } from '../../codec/load-proto.ts';
+import { madeOnce } from '../../registry/made-once.ts';
 import type { InstanceRecord } from '../../registry/records.ts';
 import { RegistrationMemory } from '../registration-memory.ts';
 import { toStruct } from './struct.ts';
@@ -17,24 +18,15 @@ const beginnings = new RegistrationMemory<Uint8Array>((registration) =>
   instance.encode({ ...registration, metadata: toStruct(registration.metadata) }).finish(),
 );
 
-const bytesOf = new WeakMap<InstanceRecord, Uint8Array>();
-
-/** The bytes of `manifest.v1.Instance`, made once for each record. */
-export function recordBytes(record: InstanceRecord): Uint8Array {
-  let bytes = bytesOf.get(record);
-  if (bytes === undefined) {
-    bytes = bytesWith(record);
-    bytesOf.set(record, bytes);
-  }
-  return bytes;
-}
-
-/** Messages that are put one behind the other are one message. */
-function bytesWith(record: InstanceRecord): Uint8Array {
+/**
+ * The bytes of `manifest.v1.Instance`, made once for each record. Messages that are put one behind the other are one
+ * message.
+ */
+export const recordBytes = madeOnce(new WeakMap<InstanceRecord, Uint8Array>(), (record: InstanceRecord) => {
   const { status, last_heartbeat, registered_at, revision, lease_id } = record;
   const changing = instance.encode({ status, last_heartbeat, registered_at, revision, lease_id }).finish();
   return Buffer.concat([beginnings.of(record), changing]);
-}
+});
 
 /** `manifest.v1.InstancesResponse` with the bytes of its instances. */
 export const pageOfBytes = { serialize: (response: object): Uint8Array => page.encode(response).finish() };

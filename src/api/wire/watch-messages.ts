@@ -1,3 +1,4 @@
+import { madeOnce } from '../../registry/made-once.ts';
 import type { ChangeEvent, WatchEvent } from '../../registry/records.ts';
 import type { WatchOptions, WatchQuery } from '../../registry/service.ts';
 import {
@@ -39,21 +40,23 @@ export function fromWatchRequest({ filter, consistency: _, ...request }: WatchRe
   return { ...fromFilter(filter), ...request };
 }
 
-const messageOf = new WeakMap<ChangeEvent, WatchEventMessage>();
-
 /** A change is the same object for everybody who watches it, so its message is made once, and one object, too. */
+const toChangeMessage = madeOnce(
+  new WeakMap<ChangeEvent, WatchEventMessage>(),
+  ({ type, revision, record: { changed = [], ...record } }: ChangeEvent): WatchEventMessage => ({
+    type,
+    revision,
+    instance: toInstance(record),
+    changed,
+  }),
+);
+
 export function toWatchEvent(event: WatchEvent): WatchEventMessage {
   if (event.type === 'current') {
     return { type: event.type, revision: 0, instance: toInstance(event.record), changed: [] };
   }
   if (!('record' in event)) return { type: event.type, revision: event.revision, changed: [] };
-  let message = messageOf.get(event);
-  if (!message) {
-    const { changed = [], ...record } = event.record;
-    message = { type: event.type, revision: event.revision, instance: toInstance(record), changed };
-    messageOf.set(event, message);
-  }
-  return message;
+  return toChangeMessage(event);
 }
 
 /** @throws Error for a message that no registry sends */

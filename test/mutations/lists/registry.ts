@@ -126,9 +126,9 @@ export const registryMutations: readonly Mutation[] = [
   {
     trap: 38,
     title: 'A change is turned into an event for each watcher anew',
-    file: 'src/registry/watching.ts',
-    search: 'let change = changeOf.get(event);',
-    replacement: 'let change: ChangeEvent | null = null;',
+    file: 'src/registry/made-once.ts',
+    search: 'let made = memory.get(key);',
+    replacement: 'let made: V | undefined;',
     caughtBy: [{ test: 'test/registry/watching.test.ts' }],
   },
   {
