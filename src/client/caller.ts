@@ -53,7 +53,10 @@ export class Caller {
   readonly #endpoints: Endpoints;
   readonly #authToken: string | null;
   readonly #timeoutMs: number;
-  /** One for each call under way, to end it by. */
+  /**
+   * One for each call under way, to end it by. Not an `Ending` that follows `#closing`: a signal keeps its listeners in a
+   * list that it walks whenever one is added or removed, and ten thousand calls at once would be quadratic.
+   */
   readonly #underWay = new Set<AbortController>();
   readonly #closing = new AbortController();
 
