@@ -121,12 +121,21 @@ function createServer({ logger }: FaceOptions, limits: FaceLimits): FastifyInsta
   return app;
 }
 
-/** Each request gets its id, and is counted and logged when its answer is out or its client gone. */
+/**
+ * Each request gets its id. When its answer is out or its client gone, it is counted and logged, and gives back the place
+ * that it took, once the work for it is done.
+ */
 function observeRequests(app: FastifyInstance, { metrics, logger }: FaceOptions): void {
+  // Declared, so that all requests have one shape.
+  app.decorateRequest('exchange');
   app.addHook('onRequest', (request, reply, done) => {
     reply.header(requestIdHeader, request.id);
+    const exchange: Exchange = { leave: null, work: null };
+    request.exchange = exchange;
     const startedMs = performance.now();
     reply.raw.on('close', () => {
+      const { leave, work } = exchange;
+      if (leave) work ? work.then(leave, leave) : leave();
       const durationMs = performance.now() - startedMs;
       const status = reply.raw.writableFinished ? reply.statusCode : clientWentAway;
       const endpoint = request.routeOptions.url ?? 'unmatched';
@@ -169,8 +178,19 @@ function refuseUnmatched(app: FastifyInstance, methods: MethodTable): void {
   app.setNotFoundHandler(refuse);
 }
 
-/** What is being done for a request: a client that goes away does not end it. */
-const workOf = new WeakMap<FastifyRequest, Promise<unknown>>();
+/** What the gateway keeps of a request until it is over. */
+interface Exchange {
+  /** Gives back the place that it took. */
+  leave: (() => void) | null;
+  /** What is being done for it: a client that goes away does not end it. */
+  work: Promise<unknown> | null;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    exchange: Exchange;
+  }
+}
 
 function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
   const { operation, admission, bodyBytes } = route;
@@ -183,24 +203,17 @@ function serve(app: FastifyInstance, route: Route, gate: AdmissionGate): void {
       ...(admission === null ? {} : { onRequest: admit(gate, admission, isHeld) }),
       handler: (request, reply) => {
         const work = route.handle(request, reply);
-        workOf.set(request, work);
+        request.exchange.work = work;
         return work;
       },
     });
   }
 }
 
-/** Takes a place for a request. It is free again when the answer is out or its client gone, and the work for it done. */
+/** Takes a place for a request. */
 function admit(gate: AdmissionGate, kind: RequestKind, isHeld: (request: FastifyRequest) => boolean) {
-  return (request: FastifyRequest, reply: FastifyReply, done: () => void): void => {
-    if (!isHeld(request)) {
-      const leave = gate.enter(kind);
-      reply.raw.on('close', () => {
-        const work = workOf.get(request);
-        if (work) work.then(leave, leave);
-        else leave();
-      });
-    }
+  return (request: FastifyRequest, _reply: FastifyReply, done: () => void): void => {
+    if (!isHeld(request)) request.exchange.leave = gate.enter(kind);
     done();
   };
 }
