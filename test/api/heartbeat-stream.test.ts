@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 import http2 from 'node:http2';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { type ClientDuplexStream, status as grpcStatus } from '@grpc/grpc-js';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { waitFor } from '../process/wait-for.ts';
@@ -121,6 +123,32 @@ describe('a stream of heartbeats', () => {
     expect(answer).toMatchObject({ 'grpc-status': String(grpcStatus.DEADLINE_EXCEEDED) });
     expect(await untilEnded(1)).toEqual({ DEADLINE_EXCEEDED: 1 });
     session.destroy();
+  });
+
+  test('holds no batch that it has answered while it waits for the next', async () => {
+    setFlagsFromString('--expose-gc');
+    const collect = runInNewContext('gc') as () => void;
+    await register();
+    const batches: WeakRef<readonly unknown[]>[] = [];
+    // Not a spy, which would hold what it is called with.
+    face.fake.heartbeats = async (inputs) => {
+      batches.push(new WeakRef(inputs));
+      return { renewed: inputs.length, failed: [] };
+    };
+    const stream = openStream({});
+    for (let sent = 0; sent < 3; sent++) {
+      stream.write({ instances: [target] });
+      await once(stream, 'data');
+    }
+    await waitFor(
+      () => {
+        collect();
+        return batches.every((batch) => batch.deref() === undefined) || undefined;
+      },
+      { timeoutMs: 5_000, what: 'the batches to be collected', everyMs: 20 },
+    );
+    expect(batches).toHaveLength(3);
+    stream.end();
   });
 
   test('ends with UNAVAILABLE when the server stops, at once where it is idle and after its batch otherwise', async () => {

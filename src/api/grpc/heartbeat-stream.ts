@@ -35,18 +35,28 @@ export function heartbeatStream(context: CallContext, leases: HeartbeatService):
     const endIfIdle = () => {
       if (isIdle) end(stopping());
     };
+    /**
+     * In a call of its own, whose variables end with it: a loop's would hold the last batch until the next one comes, in
+     * every stream, and what is held for seconds is dear to collect.
+     * @returns whether there may be another batch
+     */
+    const answerNext = async (requests: AsyncIterator<HeartbeatsRequest | Undecodable>): Promise<boolean> => {
+      const next = await requests.next();
+      if (next.done) return false;
+      isIdle = false;
+      const response = await answer(context, leases, stream, next.value);
+      // A stream that is over takes nothing, and never says that it took it.
+      if (stream.cancelled) return false;
+      if (!stream.write(response)) await roomAgain(stream);
+      if (context.closing.aborted) throw stopping();
+      isIdle = true;
+      return true;
+    };
     const serve = async () => {
       context.guard(first(stream.metadata, 'authorization'));
       // Left open at its end: the status of the call has still to be sent.
-      for await (const request of stream.iterator({ destroyOnReturn: false })) {
-        isIdle = false;
-        const response = await answer(context, leases, stream, request);
-        // A stream that is over takes nothing, and never says that it took it.
-        if (stream.cancelled) return;
-        if (!stream.write(response)) await roomAgain(stream);
-        if (context.closing.aborted) throw stopping();
-        isIdle = true;
-      }
+      const requests: AsyncIterator<HeartbeatsRequest | Undecodable> = stream.iterator({ destroyOnReturn: false });
+      while (await answerNext(requests));
       await packetRead();
     };
     context.closing.addEventListener('abort', endIfIdle);
