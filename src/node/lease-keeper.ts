@@ -113,11 +113,11 @@ export class LeaseKeeper {
   #judge(reign: Reign, state: RegistryState): void {
     const items: ExpiryItem[] = [];
     for (const leaseId of this.#overdue.splice(0, maxExpiriesPerTick)) {
-      const instance = state.findLease(leaseId);
-      if (!instance) continue;
-      const { to, atLeaseMs } = deadline(instance);
+      const judgement = state.judgementOf(leaseId);
+      if (!judgement) continue;
+      const { to, atLeaseMs, judgedBy } = judgement;
       if (atLeaseMs <= reign.nowMs) {
-        items.push({ leaseId, judgedBy: instance.lastHeartbeatIndex, to });
+        items.push({ leaseId, judgedBy, to });
         schedule(reign, leaseId, reign.nowMs + secondLookMs);
       } else {
         schedule(reign, leaseId, atLeaseMs);

@@ -262,9 +262,8 @@ export class LocalRegistry implements RegistryService {
 
   /** The lease that a heartbeat for `target` renews, as far as this member knows; `null` when it knows of none. */
   #leaseOf({ name, id, lease_id }: HeartbeatTarget): number | null {
-    const instance = this.#host.state().find(name, id);
-    if (!instance || (lease_id !== undefined && lease_id !== instance.leaseId)) return null;
-    return instance.leaseId;
+    const leaseId = this.#host.state().leaseIdOf(name, id);
+    return lease_id === undefined || lease_id === leaseId ? leaseId : null;
   }
 
   #notRenewable({ name, id, lease_id }: HeartbeatTarget, instance: Instance | undefined): RegistryError {

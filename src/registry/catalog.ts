@@ -1,10 +1,11 @@
 import type { ServiceNode } from './dependencies.ts';
 import { matches } from './filters.ts';
-import { type Entry, ListedService } from './listed-service.ts';
+import { type Entry, handOut, ListedService } from './listed-service.ts';
 import type { Instance } from './machine.ts';
 import { Page, type Selection } from './page.ts';
 import { Postings } from './postings.ts';
 import type { QueryableStatus, Status } from './records.ts';
+import type { Renewal } from './renewal.ts';
 import type { InstanceFilter, InstanceKey } from './service.ts';
 import { inOneGo, Pace, type Sliced } from './slices.ts';
 import { lowerBound, SortedKeys } from './sorted-keys.ts';
@@ -28,8 +29,8 @@ export interface StatusCounts {
  *
  * A page is found in one of two ways: few matches are taken from the narrowest index and sorted; else the instances are
  * looked at in order, up to the end of the page where the number of matches is known from the indexes. Both go in
- * slices. Instances, and the services' lists of them that were handed out, never change, so what is taken before the
- * first pause is one state, whatever happens in the pauses.
+ * slices. Instances, and the services' lists of them, never change once they were handed out, so what is taken before
+ * the first pause is one state, whatever happens in the pauses.
  */
 export class Catalog {
   /** By ascending lease id: a registration gets the greatest. */
@@ -64,20 +65,32 @@ export class Catalog {
 
   /** By ascending lease id. */
   *all(): Iterable<Instance> {
-    for (const { instance } of this.#byLease.values()) yield instance;
+    for (const entry of this.#byLease.values()) yield handOut(entry);
   }
 
   /** As `all`, taken at once: much faster than a generator where everything else waits for it. */
   everybody(): readonly Instance[] {
-    return [...this.#byLease.values()].map(({ instance }) => instance);
+    return [...this.#byLease.values()].map(handOut);
   }
 
   byLease(leaseId: number): Instance | undefined {
-    return this.#byLease.get(leaseId)?.instance;
+    const entry = this.entryOfLease(leaseId);
+    return entry && handOut(entry);
   }
 
   find(name: string, id: string): Instance | undefined {
-    return this.#services.get(name)?.find(id)?.instance;
+    const entry = this.entry(name, id);
+    return entry && handOut(entry);
+  }
+
+  /** To be looked at only. */
+  entryOfLease(leaseId: number): Readonly<Entry> | undefined {
+    return this.#byLease.get(leaseId);
+  }
+
+  /** To be looked at only. */
+  entry(name: string, id: string): Readonly<Entry> | undefined {
+    return this.#services.get(name)?.find(id);
   }
 
   /** In one go. */
@@ -113,6 +126,11 @@ export class Catalog {
     this.#byLease.set(instance.leaseId, entry);
     this.#byStatus[instance.status].add(entry);
     this.#byValue.add(instance.registration, entry);
+  }
+
+  /** Renews a lease; its status stays. */
+  renew(entry: Readonly<Entry>, renewal: Renewal): void {
+    entry.service.renew(entry, renewal);
   }
 
   /** Replaces an instance by its next version under the same lease. */
@@ -279,7 +297,7 @@ export class Catalog {
     const sets = byStatus && (!byValue || byStatus.size < byValue.size) ? [byStatus] : byValue?.sets;
     const size = sets?.reduce((sum, each) => sum + each.size, 0) ?? Number.POSITIVE_INFINITY;
     if (!sets || size > Math.min(most, this.#maxCandidates)) return null;
-    return sets.flatMap((set) => [...set]).map(({ instance }) => instance);
+    return sets.flatMap((set) => [...set]).map(handOut);
   }
 
   /** Services that may have matches, by name. To be read before the next change. @param from passes lesser names */
@@ -328,5 +346,5 @@ function byKey<T>([a]: readonly [string, T], [b]: readonly [string, T]): number 
 function instancesOf(service: ListedService, { instance_id }: InstanceFilter): readonly Instance[] {
   if (instance_id === undefined) return service.sorted();
   const entry = service.find(instance_id);
-  return entry ? [entry.instance] : [];
+  return entry ? [handOut(entry)] : [];
 }

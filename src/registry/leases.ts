@@ -6,6 +6,11 @@ export interface Deadline {
   readonly atLeaseMs: number;
 }
 
+/** A deadline, and the entry by which the lease was renewed last: an expiry that was judged by it holds for it alone. */
+export interface Judgement extends Deadline {
+  readonly judgedBy: number;
+}
+
 /** What happens to an instance next, and when, if no heartbeat comes. */
 export function deadline({ status, leaseRenewedAtMs, registration: { ttl } }: Instance): Deadline {
   // An unknown instance is not judged unhealthy: nobody watched it, so it has the full period to report.

@@ -1,17 +1,32 @@
 import type { ServiceNode } from './dependencies.ts';
 import type { Instance } from './machine.ts';
 import type { Status } from './records.ts';
+import { type Renewal, renewed } from './renewal.ts';
 import { lowerBound, SortedKeys } from './sorted-keys.ts';
 
+/** Of an `Entry`: somebody may have kept its instance. */
+const isKept = -1;
+
 /**
- * One registration's place in the catalog. It lasts as long as its lease, so a heartbeat replaces one field and touches
- * no index.
+ * One registration's place in the catalog. It lasts as long as its lease, so a heartbeat touches no index.
+ *
+ * A heartbeat writes over an instance that nobody was given since the last one. Every member applies every heartbeat:
+ * a new object for each would soon be old, and the collections of old objects would be the longest pauses of a large
+ * fleet. So `instance` is to be looked at and let go of; whoever keeps it takes it by `handOut`.
  */
 export interface Entry {
   instance: Instance;
+  /** How often the service's list had been given away when `instance` was made here; or `isKept`. */
+  madeAfter: number;
   readonly service: ListedService;
   /** In the service's list by id, while there is one. */
   position: number;
+}
+
+/** The entry's instance, which never changes from now on. */
+export function handOut(entry: Entry): Instance {
+  entry.madeAfter = isKept;
+  return entry.instance;
 }
 
 /**
@@ -31,6 +46,8 @@ export class ListedService {
   #sorted: Instance[] | null = null;
   /** Somebody was given `#sorted`, and counts on it. */
   #isShared = false;
+  /** How often the list was given away, and all that is in it. */
+  #timesGiven = 0;
   #dependencyNames: readonly string[] | null = [];
   #node: ServiceNode | null = null;
 
@@ -49,7 +66,7 @@ export class ListedService {
   /** Takes an instance whose id is not listed. */
   add(instance: Instance): Entry {
     const { id, metadata } = instance.registration;
-    const entry: Entry = { instance, service: this, position: -1 };
+    const entry: Entry = { instance, madeAfter: isKept, service: this, position: -1 };
     this.#entries.set(id, entry);
     this.#ids.add(id);
     this.#sorted = null;
@@ -58,9 +75,23 @@ export class ListedService {
     return entry;
   }
 
+  /** Only its lease is renewed. */
+  renew(entry: Entry, renewal: Renewal): void {
+    if (entry.madeAfter === this.#timesGiven) {
+      const own: Writable<Instance> = entry.instance;
+      own.lastHeartbeatMs = renewal.lastHeartbeatMs;
+      own.leaseRenewedAtMs = renewal.leaseRenewedAtMs;
+      own.lastHeartbeatIndex = renewal.lastHeartbeatIndex;
+      return;
+    }
+    this.replace(entry, renewed(entry.instance, renewal));
+    entry.madeAfter = this.#timesGiven;
+  }
+
   replace(entry: Entry, after: Instance): void {
     const before = entry.instance;
     entry.instance = after;
+    entry.madeAfter = isKept;
     if (before.status !== after.status) {
       this.#count(before.status, -1);
       this.#count(after.status, 1);
@@ -109,6 +140,7 @@ export class ListedService {
       this.#sorted = sorted;
     }
     this.#isShared = true;
+    this.#timesGiven++;
     return this.#sorted;
   }
 
@@ -135,6 +167,8 @@ export class ListedService {
     return this.#node;
   }
 }
+
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 function healthOf({ up, unknown }: Readonly<Record<Status, number>>): Status {
   if (up > 0) return 'up';

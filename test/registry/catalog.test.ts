@@ -10,22 +10,9 @@ import { inOneGo, type Sliced } from '../../src/registry/slices.ts';
 import { ValueIndexes } from '../../src/registry/value-indexes.ts';
 import { SeededRandom } from '../transport/random-messages.ts';
 import { nodesOf } from './graph-of.ts';
+import { listed } from './instances.ts';
 import { registration } from './machine-driver.ts';
 import { RandomLog } from './random-commands.ts';
-
-function listed(name: string, id: string, leaseId: number, more: Partial<Instance> = {}): Instance {
-  return {
-    registration: registration(name, id),
-    leaseId,
-    status: 'up',
-    registeredAtMs: 0,
-    lastHeartbeatMs: 0,
-    leaseRenewedAtMs: 0,
-    lastHeartbeatIndex: 0,
-    revision: leaseId,
-    ...more,
-  };
-}
 
 const text = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
@@ -87,8 +74,14 @@ class RandomCatalog {
     const { random, catalog } = this;
     const name = random.oneOf(nameList);
     const id = `${random.oneOf(['a', 'B', '1', '-'])}${random.integer(12)}`;
+    const entry = catalog.entry(name, id);
+    const dice = random.integer(12);
+    if (entry && dice >= 10) {
+      const ms = random.integer(1_000_000);
+      catalog.renew(entry, { lastHeartbeatMs: ms, leaseRenewedAtMs: ms, lastHeartbeatIndex: ms });
+      return;
+    }
     const known = catalog.find(name, id);
-    const dice = random.integer(10);
     if (known && dice < 3) {
       catalog.remove(known);
     } else if (known && dice < 7) {

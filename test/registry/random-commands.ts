@@ -7,6 +7,9 @@ import { entry } from './machine-driver.ts';
 const names = ['billing', 'orders', 'users', 'billing-archive', '0'] as const;
 const ids = ['1', '2', '10', 'a', 'B', 'b-1'] as const;
 
+/** More than any sequence here gives. */
+const mostLeases = 2_000;
+
 /**
  * Commands as a cluster's log may hold them: repeated request ids, stamps that go back, expiries that were overtaken,
  * terms that are over, leases that are gone.
@@ -66,14 +69,15 @@ export class RandomLog {
   }
 
   #someLeases(state: RegistryState): number[] {
-    const listed = [...state.instances()].map(({ leaseId }) => leaseId);
+    // By looking only: what the state has handed out, it treats with more care.
+    const listed = Array.from({ length: mostLeases }, (_, i) => i + 1).filter((id) => state.judgementOf(id) !== null);
     const gone = Array.from({ length: this.random.integer(3) }, () => 1 + this.random.integer(300));
     const some = [...listed, ...gone].filter(() => this.random.integer(3) === 0);
     return [...new Set(some)].sort((a, b) => a - b);
   }
 
   #judged(state: RegistryState, leaseId: number): ExpiryItem {
-    const lastHeartbeatIndex = state.findLease(leaseId)?.lastHeartbeatIndex ?? 0;
+    const lastHeartbeatIndex = state.judgementOf(leaseId)?.judgedBy ?? 0;
     const judgedBy = this.random.integer(4) === 0 ? Math.max(0, lastHeartbeatIndex - 1) : lastHeartbeatIndex;
     return { leaseId, judgedBy, to: this.random.boolean() ? 'unhealthy' : 'removed' };
   }
