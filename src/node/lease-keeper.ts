@@ -113,9 +113,9 @@ export class LeaseKeeper {
   #judge(reign: Reign, state: RegistryState): void {
     const items: ExpiryItem[] = [];
     for (const leaseId of this.#overdue.splice(0, maxExpiriesPerTick)) {
-      const judgement = state.judgementOf(leaseId);
-      if (!judgement) continue;
-      const { to, atLeaseMs, judgedBy } = judgement;
+      const next = state.deadlineOf(leaseId);
+      if (!next) continue;
+      const { to, atLeaseMs, judgedBy } = next;
       if (atLeaseMs <= reign.nowMs) {
         items.push({ leaseId, judgedBy, to });
         schedule(reign, leaseId, reign.nowMs + secondLookMs);

@@ -114,7 +114,7 @@ export interface ApplyOutcome {
   readonly events: readonly RegistryEvent[];
 }
 
-/** One listed instance. Immutable: a change replaces the object, so a snapshot is a list of references. */
+/** One listed instance. Once it left the catalog, the object never changes, so a snapshot is a list of references. */
 export interface Instance {
   readonly registration: Registration;
   readonly leaseId: number;

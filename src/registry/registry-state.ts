@@ -1,7 +1,7 @@
 import { Catalog, type StatusCounts } from './catalog.ts';
 import { decodeCommand } from './commands.ts';
 import type { ServiceNode } from './dependencies.ts';
-import { deadline, type Judgement } from './leases.ts';
+import { type Deadline, deadline } from './leases.ts';
 import { handOut } from './listed-service.ts';
 import type {
   ApplyOutcome,
@@ -15,6 +15,7 @@ import type {
   OpenTermCommand,
   RegisterCommand,
   RegistryEvent,
+  RenewedLease,
   Tombstone,
 } from './machine.ts';
 import { defaultRegistryLimits, Graveyard, type RegistryLimits, RequestMemory } from './memories.ts';
@@ -114,9 +115,9 @@ export class RegistryState {
   }
 
   /** What happens to an instance next if no heartbeat comes, as far as the state knows; `null` when it is not listed. */
-  judgementOf(leaseId: number): Judgement | null {
-    const instance = this.#catalog.entryOfLease(leaseId)?.instance;
-    return instance ? { ...deadline(instance), judgedBy: instance.lastHeartbeatIndex } : null;
+  deadlineOf(leaseId: number): Deadline | null {
+    const entry = this.#catalog.entryOfLease(leaseId);
+    return entry ? deadline(entry.instance) : null;
   }
 
   tombstone(name: string, id: string): Tombstone | undefined {
@@ -294,13 +295,17 @@ export class RegistryState {
 
   #heartbeats({ leaseIds }: HeartbeatsCommand): CommandResult {
     const renewal = this.#renewal(this.#wallMs);
+    let lease: RenewedLease | null = null;
     const leases = leaseIds.map((leaseId) => {
       const entry = this.#catalog.entryOfLease(leaseId);
       if (!entry) return null;
       const { status, registration } = entry.instance;
       if (status === 'up') this.#catalog.renew(entry, renewal);
       else this.#renewAs('up', handOut(entry), renewal);
-      return { status: 'up' as const, lastHeartbeatMs: this.#wallMs, ttl: registration.ttl };
+      const { ttl } = registration;
+      // Most have the same times, as one object: so one answer does for many.
+      if (lease?.ttl !== ttl) lease = { status: 'up', lastHeartbeatMs: this.#wallMs, ttl };
+      return lease;
     });
     return { type: 'heartbeats', leases };
   }

@@ -70,14 +70,14 @@ export class RandomLog {
 
   #someLeases(state: RegistryState): number[] {
     // By looking only: what the state has handed out, it treats with more care.
-    const listed = Array.from({ length: mostLeases }, (_, i) => i + 1).filter((id) => state.judgementOf(id) !== null);
+    const listed = Array.from({ length: mostLeases }, (_, i) => i + 1).filter((id) => state.deadlineOf(id) !== null);
     const gone = Array.from({ length: this.random.integer(3) }, () => 1 + this.random.integer(300));
     const some = [...listed, ...gone].filter(() => this.random.integer(3) === 0);
     return [...new Set(some)].sort((a, b) => a - b);
   }
 
   #judged(state: RegistryState, leaseId: number): ExpiryItem {
-    const lastHeartbeatIndex = state.judgementOf(leaseId)?.judgedBy ?? 0;
+    const lastHeartbeatIndex = state.deadlineOf(leaseId)?.judgedBy ?? 0;
     const judgedBy = this.random.integer(4) === 0 ? Math.max(0, lastHeartbeatIndex - 1) : lastHeartbeatIndex;
     return { leaseId, judgedBy, to: this.random.boolean() ? 'unhealthy' : 'removed' };
   }

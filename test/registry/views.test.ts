@@ -21,12 +21,16 @@ test('a record shows what the instance said of itself, its health, and times in 
 test('an up instance turns unhealthy first; an unhealthy or unknown one goes after the whole period', () => {
   const machine = new MachineDriver();
   machine.register('billing', 'one');
-  expect(deadline(machine.lease(1))).toEqual({ to: 'unhealthy', atLeaseMs: 31_000 });
+  expect(deadline(machine.lease(1))).toEqual({ to: 'unhealthy', atLeaseMs: 31_000, judgedBy: 1 });
   machine.expire(1, 'unhealthy', 0);
-  expect(deadline(machine.lease(1))).toEqual({ to: 'removed', atLeaseMs: 61_000 });
+  expect(deadline(machine.lease(1))).toEqual({ to: 'removed', atLeaseMs: 61_000, judgedBy: 1 });
   machine.pass(5_000);
   machine.openTerm(1, true);
-  expect(deadline(machine.lease(1))).toEqual({ to: 'removed', atLeaseMs: 66_000 });
+  expect(deadline(machine.lease(1))).toEqual({
+    to: 'removed',
+    atLeaseMs: 66_000,
+    judgedBy: machine.state.appliedIndex,
+  });
 });
 
 test('a time is written as RFC 3339 has it, whichever were written before', () => {
