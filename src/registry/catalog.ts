@@ -168,7 +168,7 @@ export class Catalog {
     const pace = new Pace(this.#sliceLooks);
     for (const service of [...this.#untidy]) {
       this.#untidy.delete(service);
-      if (!service.isInOrder && pace.isOver(service.sorted().length)) yield;
+      if (!service.isInOrder && pace.isOver(service.putInOrder())) yield;
     }
   }
 

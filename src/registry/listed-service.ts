@@ -129,9 +129,22 @@ export class ListedService {
     return this.#sorted !== null;
   }
 
-  /** By id. What is listed now: the array stays as it is. */
+  /** By id. What is listed now: the array and all in it stay as they are. */
   sorted(): readonly Instance[] {
+    const sorted = this.#inOrder();
+    this.#isShared = true;
+    this.#timesGiven++;
+    return sorted;
+  }
+
+  /** Makes the list by id ready to be read. @returns how many are in it */
+  putInOrder(): number {
+    return this.#inOrder().length;
+  }
+
+  #inOrder(): readonly Instance[] {
     if (this.#sorted === null) {
+      this.#isShared = false;
       const sorted: Instance[] = [];
       for (const id of this.#ids.all()) {
         const entry = this.#entries.get(id);
@@ -139,8 +152,6 @@ export class ListedService {
       }
       this.#sorted = sorted;
     }
-    this.#isShared = true;
-    this.#timesGiven++;
     return this.#sorted;
   }
 
