@@ -207,7 +207,7 @@ export class LocalRegistry implements RegistryService {
     filter: InstanceFilter,
     options: ReadOptions = {},
   ): Promise<ReadAnswer<readonly InstanceRecord[]>> {
-    const staleness = await this.#readyToAnswer({ ...filter, service: name }, options);
+    const staleness = await this.#readyToAnswer(() => ({ ...filter, service: name }), options);
     const answer = this.#answer(null, staleness);
     const instances = await this.#turns.inSlices(this.#host.state().queryingOf(name, filter));
     return { ...answer, value: await this.#recordsOf(instances) };
@@ -215,7 +215,7 @@ export class LocalRegistry implements RegistryService {
 
   async list(query: ListQuery, options: ReadOptions = {}): Promise<ReadAnswer<InstancePage>> {
     const { limit = defaultLimit, offset = 0, after, ...filter } = query;
-    const staleness = await this.#readyToAnswer(filter, options);
+    const staleness = await this.#readyToAnswer(() => filter, options);
     const answer = this.#answer(null, staleness);
     const querying = this.#host.state().querying(filter, limit, offset, after);
     const { instances, total, hasMore } = await this.#turns.inSlices(querying);
@@ -305,11 +305,11 @@ export class LocalRegistry implements RegistryService {
     return this.#watching.watch(query, options);
   }
 
-  /** As `#ready`, after the hold if there is one. */
-  async #readyToAnswer(filter: InstanceFilter, options: ReadOptions): Promise<number | null> {
+  /** As `#ready`, after the hold if there is one. @param filter what a hold waits for */
+  async #readyToAnswer(filter: () => InstanceFilter, options: ReadOptions): Promise<number | null> {
     if (options.hold) {
       await this.#ready(options);
-      await this.#watching.hold(filter, options.hold);
+      await this.#watching.hold(filter(), options.hold);
     }
     this.#complete();
     await this.#turns.inSlices(this.#host.state().tidying());

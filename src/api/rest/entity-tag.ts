@@ -12,7 +12,7 @@ import { checksum } from '../../codec/checksum.ts';
  * Every member makes the same tag, so that a client may ask any of them next.
  */
 export function entityTag(revision: number, question: readonly unknown[]): string {
-  return `W/"${revision}-${checksum(Buffer.from(JSON.stringify(question))).toString(36)}"`;
+  return `W/"${revision}-${checksum(Buffer.from(JSON.stringify(question)))}"`;
 }
 
 /** The tag of a text that is answered byte by byte. */

@@ -135,7 +135,8 @@ function observeRequests(app: FastifyInstance, { metrics, logger }: FaceOptions)
     const startedMs = performance.now();
     reply.raw.on('close', () => {
       const { leave, work } = exchange;
-      if (leave) work ? work.then(leave, leave) : leave();
+      if (leave && work) work.then(leave, leave);
+      else leave?.();
       const durationMs = performance.now() - startedMs;
       const status = reply.raw.writableFinished ? reply.statusCode : clientWentAway;
       const endpoint = request.routeOptions.url ?? 'unmatched';

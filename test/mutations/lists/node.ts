@@ -253,4 +253,12 @@ export const memberMutations: readonly Mutation[] = [
     replacement: '0',
     caughtBy: [{ test: 'test/node/snapshot-pace.test.ts' }],
   },
+  {
+    trap: null,
+    title: 'A stream of heartbeats holds the batch that it answered last',
+    file: 'src/api/grpc/heartbeat-stream.ts',
+    search: '      isIdle = false;\n      const response',
+    replacement: '      isIdle = false;\n      Object.assign(stream, { last: next.value });\n      const response',
+    caughtBy: [{ test: 'test/api/heartbeat-stream.test.ts', named: 'holds no batch' }],
+  },
 ];
