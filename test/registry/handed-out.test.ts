@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { Catalog } from '../../src/registry/catalog.ts';
 import type { Instance } from '../../src/registry/machine.ts';
 import { RegistryState } from '../../src/registry/registry-state.ts';
+import { inOneGo } from '../../src/registry/slices.ts';
 import { SeededRandom } from '../transport/random-messages.ts';
 import { listed } from './instances.ts';
 import { RandomLog } from './random-commands.ts';
@@ -24,6 +25,18 @@ describe('an instance that is renewed', () => {
     catalog.renew(entry, at(20));
     expect(entry.instance).toBe(own);
     expect(own).toMatchObject(at(20));
+  });
+
+  test('is written over though its service was put in order: nobody was given it by that', () => {
+    const { catalog, entry } = oneInstance();
+    catalog.renew(entry, at(10));
+    const own = entry.instance;
+    expect(entry.service.isInOrder).toBe(false);
+    inOneGo(catalog.tidying());
+    expect(entry.service.isInOrder).toBe(true);
+    catalog.renew(entry, at(20));
+    expect(entry.instance).toBe(own);
+    expect(catalog.instancesOf('billing')).toMatchObject([at(20)]);
   });
 
   test('says everything that it said, but for its lease', () => {

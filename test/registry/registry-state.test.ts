@@ -123,6 +123,22 @@ describe('heartbeats', () => {
     });
   });
 
+  test('answer each lease with its own times', () => {
+    const short = { heartbeat_interval: 1, unhealthy_after: 3, remove_after: 6 };
+    for (const [id, times] of [
+      ['one', ttl],
+      ['two', short],
+      ['three', short],
+      ['four', ttl],
+    ] as const) {
+      const own = { ...registration('billing', id), ttl: times };
+      machine.apply({ type: 'register', registration: own, validateDependencies: false });
+    }
+    const result = machine.heartbeat(1, 2, 3, 4);
+    const answered = result.type === 'heartbeats' ? result.leases.map((lease) => lease?.ttl) : [];
+    expect(answered).toEqual([ttl, short, short, ttl]);
+  });
+
   test('change neither revision nor history while the status stays', () => {
     machine.register('billing', 'one');
     const { revision } = machine.state;

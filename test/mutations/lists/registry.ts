@@ -235,4 +235,12 @@ export const registryMutations: readonly Mutation[] = [
     replacement: 'if (entry.madeAfter === Number.NaN) {',
     caughtBy: [{ test: 'test/registry/handed-out.test.ts', named: 'is written over' }],
   },
+  {
+    trap: null,
+    title: 'All heartbeats of an entry hear the lease times of the first',
+    file: 'src/registry/registry-state.ts',
+    search: 'if (lease?.ttl !== ttl) lease = {',
+    replacement: 'lease ??= {',
+    caughtBy: [{ test: 'test/registry/registry-state.test.ts', named: 'answer each lease with its own times' }],
+  },
 ];
